@@ -1,0 +1,74 @@
+//! The command line: one file a verb. Verbs print; the library decides.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Exit};
+
+mod audit;
+mod build;
+mod doctor;
+mod env;
+mod explain;
+mod log;
+mod run;
+
+/// Builds Python wheels for families of machines, and shows what every compile did.
+#[derive(Parser)]
+#[command(name = "crosswheel", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Build wheels of a package, one for each family
+    Build(build::Args),
+    /// Run any command with the shim first on PATH
+    Run(run::Args),
+    /// Print settings that put the shim first on PATH
+    Env(env::Args),
+    /// Show what would happen to one call of a compiler, and why, without running it
+    Explain(explain::Args),
+    /// Look at the record of a build
+    Log(log::Args),
+    /// Hold wheels against the record of their build
+    Audit(audit::Args),
+    /// Look for compilers, Pythons and caches, and say what is missing
+    Doctor(doctor::Args),
+}
+
+/// Parses the arguments, runs the verb, prints a failure.
+#[must_use]
+pub fn main() -> ExitCode {
+    let verb = Cli::parse().verb;
+    let done = match verb {
+        Verb::Build(args) => build::run(args),
+        Verb::Run(args) => run::run(args),
+        Verb::Env(args) => env::run(args),
+        Verb::Explain(args) => explain::run(args),
+        Verb::Log(args) => log::run(args),
+        Verb::Audit(args) => audit::run(args),
+        Verb::Doctor(args) => doctor::run(args),
+    };
+    done.unwrap_or_else(|error| report(&error))
+}
+
+/// Prints a failure as every verb does.
+fn report(error: &Error) -> ExitCode {
+    anstream::eprintln!("{}error:{:#} {}", RED, RED, error.message);
+    if let Some(hint) = &error.hint {
+        anstream::eprintln!(" {}hint:{:#} {hint}", CYAN, CYAN);
+    }
+    exit(error.exit)
+}
+
+/// The exit code of the process.
+fn exit(code: Exit) -> ExitCode {
+    ExitCode::from(code as u8)
+}
+
+const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+const CYAN: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();

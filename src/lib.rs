@@ -1,0 +1,25 @@
+//! crosswheel builds Python wheels for more than one kind of machine.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`topology`] | `BUILD_TOPOLOGY.toml`: targets, families, policies |
+//! | [`toolchain`] | toolchain files, the compilers of this machine, plans, shim folders |
+//! | [`build`] | a source in, a wheel of a family out |
+//! | [`capture`] | reading the record of a session |
+//! | [`elf`] | what an ELF file says of itself |
+//! | [`audit`] | a wheel held against the record |
+//! | [`cli`] | one file a verb; prints, never decides |
+//! | [`error`] | every failure gathered once, with exit codes and hints |
+//! | [`environment`] | every environment variable that is read or set |
+//!
+//! The program that runs once per compile is a crate of its own, `crosswheel_shim` (`wrappers/`).
+
+pub mod audit;
+pub mod build;
+pub mod capture;
+pub mod cli;
+pub mod elf;
+pub mod environment;
+pub mod error;
+pub mod toolchain;
+pub mod topology;
