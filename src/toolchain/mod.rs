@@ -7,10 +7,13 @@
 //! | [`discover`] | names to real tools |
 
 pub mod ask;
+pub mod assemble;
 pub mod discover;
+pub mod header;
 pub mod path;
 pub mod python;
 pub mod redirect;
+pub mod session;
 
 pub use stub::*;
 mod stub;

@@ -29,3 +29,18 @@ impl Toolchains {
     pub fn probes(&self) -> Vec<ProbeRow> { vec![] }
     pub fn options(&self, _d: Dialect) -> Vec<OptionRow> { vec![] }
 }
+#[derive(Clone, Debug)]
+pub struct Family { pub name: String }
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Werror { Keep, Drop, Demote, Add(Vec<String>) }
+impl Werror { pub fn name(&self) -> &'static str { match self { Self::Keep => "keep", Self::Drop => "drop", Self::Demote => "demote", Self::Add(_) => "add" } } }
+#[derive(Clone, Debug)]
+pub struct Policy { pub werror: Werror }
+#[derive(Clone, Debug)]
+pub struct Reproducible { pub source_date_epoch: u64, pub maps: Vec<(std::path::PathBuf, String)> }
+pub struct CompilerFacts<'a> { pub dialect: Dialect, pub role: Role, pub machine: &'a str, pub version: Option<(u32,u32,u32)> }
+pub fn profile(_t: &Toolchains, f: &CompilerFacts, family: &Family, _p: &Policy, _r: Option<&Reproducible>) -> crate::error::Result<Profile> {
+    let mut p = Profile::default();
+    if family.name == "x86-64-v3" && f.dialect == Dialect::Gcc { p.level = 3; }
+    Ok(p)
+}
