@@ -55,7 +55,9 @@ pub fn dispatch<'p, 'a>(plan: Plan<'p>, name: &[u8], args: &'a [&'a [u8]]) -> Op
     let at = args.iter().take_while(|arg| setting(arg)).count();
     let compiler = args.get(at).and_then(|word| named(plan, word));
     Some(match compiler {
-        Some(compiler) => Target { tool: compiler, via: Some(tool), ahead: &args[..at], args: &args[at + 1..] },
+        Some(compiler) => {
+            Target { tool: compiler, via: Some(tool), ahead: &args[..at], args: &args[at + 1..] }
+        }
         None => direct,
     })
 }

@@ -50,7 +50,8 @@ fn fail(name: &[u8], message: &[u8], hint: &[u8], status: i32) -> ! {
 
 /// Where this program is: the folder of links, and the name that was called.
 fn place() -> Option<(Vec<u8>, Vec<u8>)> {
-    let path = sys::read_link(b"/proc/self/exe").or_else(sys::exec_path).filter(|path| path.starts_with(b"/"))?;
+    let path =
+        sys::read_link(b"/proc/self/exe").or_else(sys::exec_path).filter(|path| path.starts_with(b"/"))?;
     Some((parent(&path).to_vec(), base_name(&path).to_vec()))
 }
 
@@ -69,7 +70,8 @@ pub fn run(argv: &[&[u8]], env: &[&[u8]]) -> ! {
     let bytes = match sys::read_file(&path) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let message = format!("cannot read its plan {}: {}", String::from_utf8_lossy(&path), sys::describe(error));
+            let message =
+                format!("cannot read its plan {}: {}", String::from_utf8_lossy(&path), sys::describe(error));
             fail(&name, message.as_bytes(), set_up, FAILED)
         }
     };
@@ -98,8 +100,19 @@ pub fn run(argv: &[&[u8]], env: &[&[u8]]) -> ! {
     let record = Record::open(plan);
     if let Some(record) = &record {
         let probe = probed.map(crate::plan::view::Probe::name);
-        let begin =
-            Begin { id, time, plan, name: &name, cwd: &cwd, argv, env, target: &target, call: &call, probe, decision: &decision };
+        let begin = Begin {
+            id,
+            time,
+            plan,
+            name: &name,
+            cwd: &cwd,
+            argv,
+            env,
+            target: &target,
+            call: &call,
+            probe,
+            decision: &decision,
+        };
         record.write(&record::begin(&begin));
     }
     let session = Session { plan, target: &target, call: &call, decision: &decision, env, name: &name };
@@ -179,7 +192,13 @@ impl Session<'_, '_> {
     }
 
     /// Runs the tool once. With nobody to tell of its end we become it.
-    fn once(&self, args: &[Arg<'_>], envp: &CStrings, streams: [Option<i32>; 3], wait: bool) -> Result<Ended, i32> {
+    fn once(
+        &self,
+        args: &[Arg<'_>],
+        envp: &CStrings,
+        streams: [Option<i32>; 3],
+        wait: bool,
+    ) -> Result<Ended, i32> {
         let mut argv = CStrings::default();
         self.target.head().chain(args.iter().map(|arg| &**arg)).for_each(|arg| argv.push(arg));
         let command = Command { program: self.target.program(), argv, envp, streams };
@@ -223,7 +242,9 @@ impl Session<'_, '_> {
         let first = Held::new(stdin.as_ref());
         let ended = self.once(&self.decision.args, envp, first.streams, true);
         // A tool that was killed, or could not start, would fare no better the second time.
-        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0)) || process::caught().is_some() {
+        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0))
+            || process::caught().is_some()
+        {
             first.release();
             return self.outcome(ended, None);
         }
@@ -339,7 +360,10 @@ impl Held {
         let text = self.content(if self.files[2].is_some() { 2 } else { 1 });
         let mark = b"[-Werror";
         let lines = text.split(|byte| *byte == b'\n');
-        lines.filter(|line| line.windows(mark.len()).any(|w| w == mark)).map(|line| plain(line).into_owned()).collect()
+        lines
+            .filter(|line| line.windows(mark.len()).any(|w| w == mark))
+            .map(|line| plain(line).into_owned())
+            .collect()
     }
 }
 

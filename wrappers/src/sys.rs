@@ -98,7 +98,9 @@ impl Fd {
     /// Whether it is a plain file, and how long.
     #[must_use]
     pub fn file_size(&self) -> Option<u64> {
-        stat(self.0).filter(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG).map(|stat| stat.st_size.cast_unsigned())
+        stat(self.0)
+            .filter(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+            .map(|stat| stat.st_size.cast_unsigned())
     }
 
     /// Reads to the end.
@@ -199,7 +201,9 @@ pub fn read_plain(path: &[u8]) -> Option<Vec<u8>> {
     let c_path = c_path(path)?;
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `c_path` is a C string; the kernel fills `stat` if it answers 0, and only then is it read.
-    let mode = unsafe { (libc::stat(c_path.as_ptr().cast(), stat.as_mut_ptr()) == 0).then(|| stat.assume_init().st_mode)? };
+    let mode = unsafe {
+        (libc::stat(c_path.as_ptr().cast(), stat.as_mut_ptr()) == 0).then(|| stat.assume_init().st_mode)?
+    };
     if mode & libc::S_IFMT != libc::S_IFREG { None } else { read_file(path).ok() }
 }
 
