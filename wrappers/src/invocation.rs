@@ -148,7 +148,14 @@ impl<'a> Invocation<'a> {
             let positional = (self.role == Role::Cpp).then(|| self.inputs.get(1)).flatten();
             let positional = positional.map(|at| self.line.text(*at).to_vec());
             // `-M` writes its rules where `-MF` or `-o` says.
-            vec![dep_file.clone().filter(|_| depends).or(output).or(positional).unwrap_or_else(|| b"-".to_vec())]
+            vec![
+                dep_file
+                    .clone()
+                    .filter(|_| depends)
+                    .or(output)
+                    .or(positional)
+                    .unwrap_or_else(|| b"-".to_vec()),
+            ]
         } else if syntax {
             Vec::new()
         } else if self.kind == Kind::Link {
@@ -211,8 +218,13 @@ impl<'a> Invocation<'a> {
             // The assembler reads stdin if no file is named.
             Role::As => (Kind::Assemble, vec![output.unwrap_or_else(|| b"a.out".to_vec())]),
             _ if self.inputs.is_empty() => (Kind::Query, Vec::new()),
-            Role::Strip => (Kind::Other, output.map_or_else(|| self.inputs.iter().map(named).collect(), |o| vec![o])),
-            Role::Objcopy => (Kind::Other, self.inputs.iter().skip(1).chain(&self.inputs[..1]).take(1).map(named).collect()),
+            Role::Strip => {
+                (Kind::Other, output.map_or_else(|| self.inputs.iter().map(named).collect(), |o| vec![o]))
+            }
+            Role::Objcopy => (
+                Kind::Other,
+                self.inputs.iter().skip(1).chain(&self.inputs[..1]).take(1).map(named).collect(),
+            ),
             Role::Ranlib => (Kind::Archive, self.inputs.iter().map(named).collect()),
             Role::Nm => (Kind::Query, Vec::new()),
             _ => (Kind::Other, output.into_iter().collect()),
@@ -281,8 +293,8 @@ const EXTENSIONS: &[(&[&str], Language)] = &[
     (&["mm", "M", "mii"], Language::ObjCxx),
     (
         &[
-            "f", "for", "ftn", "fi", "F", "FOR", "fpp", "FPP", "FTN", "f90", "f95", "f03", "f08", "fii", "F90", "F95",
-            "F03", "F08",
+            "f", "for", "ftn", "fi", "F", "FOR", "fpp", "FPP", "FTN", "f90", "f95", "f03", "f08", "fii",
+            "F90", "F95", "F03", "F08",
         ],
         Language::Fortran,
     ),
@@ -294,17 +306,18 @@ const EXTENSIONS: &[(&[&str], Language)] = &[
 ];
 
 /// Extensions of headers, which are precompiled.
-const HEADERS: &[(&[&str], Language)] = &[
-    (&["h"], Language::C),
-    (&["hh", "H", "hp", "hxx", "hpp", "HPP", "h++", "tcc"], Language::Cxx),
-];
+const HEADERS: &[(&[&str], Language)] =
+    &[(&["h"], Language::C), (&["hh", "H", "hp", "hxx", "hpp", "HPP", "h++", "tcc"], Language::Cxx)];
 
 fn by_extension(path: &[u8]) -> Option<Source> {
     let name = base_name(path);
     let extension = &name[stem(name).len()..];
     let extension = extension.strip_prefix(b".")?;
     let within = |table: &[(&[&str], Language)]| {
-        table.iter().find(|(all, _)| all.iter().any(|e| e.as_bytes() == extension)).map(|(_, language)| *language)
+        table
+            .iter()
+            .find(|(all, _)| all.iter().any(|e| e.as_bytes() == extension))
+            .map(|(_, language)| *language)
     };
     if let Some(language) = within(EXTENSIONS) {
         return Some(Source::of(language));

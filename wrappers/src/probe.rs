@@ -40,7 +40,8 @@ fn fits(row: Probe<'_>, call: &Invocation<'_>, place: Place<'_>) -> bool {
         None => !row.outside(),
         Some(pattern) => call.inputs.iter().any(|at| {
             let path = call.input(*at);
-            place.fits(pattern, path) && !(row.outside() && within(place.cwd, parent(&absolute(path, place.cwd))))
+            place.fits(pattern, path)
+                && !(row.outside() && within(place.cwd, parent(&absolute(path, place.cwd))))
         }),
     }
 }

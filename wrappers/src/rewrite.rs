@@ -70,12 +70,18 @@ impl Decision<'_> {
 
 /// Decides on a call. `probe` says whether it is one.
 #[must_use]
-pub fn decide<'c>(call: &'c Invocation<'_>, profile: Option<Profile<'c>>, probe: bool, place: Place<'c>) -> Decision<'c> {
+pub fn decide<'c>(
+    call: &'c Invocation<'_>,
+    profile: Option<Profile<'c>>,
+    probe: bool,
+    place: Place<'c>,
+) -> Decision<'c> {
     let rewritable = !matches!(call.kind, Kind::Query) && !internal(call);
     let Some(profile) = profile.filter(|_| rewritable) else {
         return Decision { args: call.line.render(&[]), ..Decision::default() };
     };
-    let mut draft = Draft { call, profile, probe, place, changes: Vec::new(), edits: Vec::new(), dropped: Vec::new() };
+    let mut draft =
+        Draft { call, profile, probe, place, changes: Vec::new(), edits: Vec::new(), dropped: Vec::new() };
     if let Some(refusal) = draft.rules() {
         return Decision { refusal: Some(refusal), edits: draft.edits, ..Decision::default() };
     }
@@ -109,10 +115,12 @@ impl<'c> Draft<'c, '_> {
     /// Applies the rules to the caller's arguments.
     fn rules(&mut self) -> Option<Refusal<'c>> {
         let call = self.call;
-        for item in call.items.iter().filter(|item| item.what == What::Option && item.effect != Effect::None) {
+        for item in call.items.iter().filter(|item| item.what == What::Option && item.effect != Effect::None)
+        {
             let rule = self.profile.rules().iter().find(|rule| self.applies(*rule, item));
             let Some(rule) = rule else { continue };
-            let given = || (item.at..item.at + item.words).map(|at| Cow::Borrowed(call.line.text(at))).collect();
+            let given =
+                || (item.at..item.at + item.words).map(|at| Cow::Borrowed(call.line.text(at))).collect();
             let after: Vec<Arg<'c>> = match rule.action() {
                 Action::Keep => continue,
                 Action::Refuse => {
@@ -124,7 +132,9 @@ impl<'c> Draft<'c, '_> {
                     self.dropped.push(item.at);
                     Vec::new()
                 }
-                Action::Replace => rule.with().map(|text| replacement(text, item.value(&call.line))).collect(),
+                Action::Replace => {
+                    rule.with().map(|text| replacement(text, item.value(&call.line))).collect()
+                }
             };
             let edit = Edit { rule: rule.rule(), why: rule.why(), at: item.at, before: given(), after };
             if edit.before != edit.after {
@@ -143,7 +153,8 @@ impl<'c> Draft<'c, '_> {
     }
 
     fn applies(&self, rule: Rule<'c>, item: &Item) -> bool {
-        if rule.effect() != item.effect || (self.probe && !rule.probes()) || !rule.kinds().has(self.call.kind) {
+        if rule.effect() != item.effect || (self.probe && !rule.probes()) || !rule.kinds().has(self.call.kind)
+        {
             return false;
         }
         let value = item.value(&self.call.line);
@@ -189,7 +200,13 @@ impl<'c> Draft<'c, '_> {
             }
             let flags: Vec<Arg<'c>> = injection.flags().map(|flag| self.filled(flag)).collect();
             all.extend_from_slice(&flags);
-            self.edits.push(Edit { rule: injection.rule(), why: injection.why(), at, before: Vec::new(), after: flags });
+            self.edits.push(Edit {
+                rule: injection.rule(),
+                why: injection.why(),
+                at,
+                before: Vec::new(),
+                after: flags,
+            });
         }
         all
     }
@@ -246,7 +263,8 @@ impl<'c> Draft<'c, '_> {
         let with_tail = |tail: &[Arg<'c>]| {
             let mut changes = self.changes.clone();
             if inside && !tail.is_empty() {
-                let present = changes.iter().position(|(at, _)| *at == end).map(|index| changes.swap_remove(index).1);
+                let present =
+                    changes.iter().position(|(at, _)| *at == end).map(|index| changes.swap_remove(index).1);
                 let word = present.unwrap_or_else(|| vec![Cow::Borrowed(call.line.text(end))]);
                 changes.push((end, [tail, &word].concat()));
             }

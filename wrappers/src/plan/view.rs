@@ -65,7 +65,13 @@ impl<'a> Record<'a> {
     }
 
     fn list<T: From<Element<'a>>>(self, index: usize, words: usize) -> List<'a, T> {
-        List { plan: self.plan, at: self.word(index), count: self.word(index + 1), words, of: std::marker::PhantomData }
+        List {
+            plan: self.plan,
+            at: self.word(index),
+            count: self.word(index + 1),
+            words,
+            of: std::marker::PhantomData,
+        }
     }
 
     fn strings(self, index: usize) -> impl Iterator<Item = &'a [u8]> + Clone {

@@ -94,7 +94,11 @@ impl Writer {
     }
 
     fn path(&mut self, path: &[u8]) -> Result<[u32; 2], WriteError> {
-        if path.starts_with(b"/") { Ok(self.string(path)) } else { Err(WriteError::RelativePath(path.to_vec())) }
+        if path.starts_with(b"/") {
+            Ok(self.string(path))
+        } else {
+            Err(WriteError::RelativePath(path.to_vec()))
+        }
     }
 
     fn strings<T: AsRef<[u8]>>(&mut self, list: &[T]) -> [u32; 2] {
@@ -178,7 +182,17 @@ impl Writer {
         let demote: Vec<_> = profile.demote.iter().map(|d| self.demote(d)).collect();
         let [demote, demote_count] = self.records(&demote);
         let level = u32::from(profile.level);
-        [level, marches, marches_count, injections, injections_count, rules, rules_count, demote, demote_count]
+        [
+            level,
+            marches,
+            marches_count,
+            injections,
+            injections_count,
+            rules,
+            rules_count,
+            demote,
+            demote_count,
+        ]
     }
 
     fn injection(&mut self, i: &Injection) -> [u32; layout::INJECTION] {
