@@ -44,3 +44,10 @@ pub fn profile(_t: &Toolchains, f: &CompilerFacts, family: &Family, _p: &Policy,
     if family.name == "x86-64-v3" && f.dialect == Dialect::Gcc { p.level = 3; }
     Ok(p)
 }
+pub struct Topology { families: Vec<Family>, pub policy: Policy }
+impl Topology {
+    pub fn builtin() -> Self { Self { families: ["host","x86-64-v2","x86-64-v3","x86-64-v4"].iter().map(|n| Family{name:(*n).into()}).collect(), policy: Policy { werror: Werror::Keep } } }
+    pub fn load(_p: &std::path::Path) -> crate::error::Result<Self> { Ok(Self::builtin()) }
+    pub fn find(_cwd: &std::path::Path) -> crate::error::Result<Self> { Ok(Self::builtin()) }
+    pub fn family(&self, name: &str) -> crate::error::Result<&Family> { self.families.iter().find(|f| f.name == name).ok_or_else(|| crate::error::Error::usage(format!("no family `{name}`"))) }
+}
