@@ -9,7 +9,7 @@ use crate::toolchain::session::{Session, SessionOptions};
 use crate::toolchain::{Policy, Topology, Toolchains, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What a session is made for, and where.
 #[derive(clap::Args)]
