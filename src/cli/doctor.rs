@@ -11,7 +11,7 @@ use crate::environment;
 use crate::error::{Error, Exit, IoContext, Result};
 use crate::toolchain::session::{Session, SessionOptions};
 use crate::toolchain::survey::{Compiler, Folder, Ground, Snake, Survey, survey};
-use crate::toolchain::{Topology, Toolchains};
+use crate::toolchain::{Toolchains, Topology};
 
 /// Arguments of `doctor`.
 #[derive(clap::Args)]
@@ -171,7 +171,8 @@ fn compilers(out: &mut impl Write, all: &[Compiler]) -> std::io::Result<()> {
             continue;
         }
         let version = version.as_deref().unwrap_or("of unknown version");
-        let behind = launcher.as_ref().map_or_else(String::new, |cache| format!(", behind {}", cache.display()));
+        let behind =
+            launcher.as_ref().map_or_else(String::new, |cache| format!(", behind {}", cache.display()));
         line(out, Mark::Good, &format!("{kind} {version} for {machine}{behind}"))?;
         writeln!(out, "      {DIM}{}{DIM:#}", wrapped(&names))?;
     }
@@ -185,14 +186,20 @@ fn python(out: &mut impl Write, snake: &Snake) -> std::io::Result<()> {
     let name = if it.implementation == "cpython" { "Python" } else { &it.implementation };
     let mark = if whole { Mark::Good } else { Mark::SoSo };
     line(out, mark, &format!("{name} {major}.{minor}.{patch}  {DIM}{}{DIM:#}", it.executable))?;
-    let has = |there: bool, what: &str| if there { what.to_owned() } else { format!("{SOSO}no {what}{SOSO:#}") };
+    let has =
+        |there: bool, what: &str| if there { what.to_owned() } else { format!("{SOSO}no {what}{SOSO:#}") };
     let pip = it.pip.as_ref().map_or_else(|| has(false, "pip"), |version| format!("pip {version}"));
     let command = it.config.get("CC").map_or("no compiler of its own", String::as_str);
     let through = match snake.through_shim {
         true => "goes through the shim".to_owned(),
         false => format!("{SOSO}is not there, so setuptools will not find it{SOSO:#}"),
     };
-    writeln!(out, "      {pip}, {}, {}; its CC `{command}` {through}", has(it.venv, "venv"), has(it.headers, "headers"))
+    writeln!(
+        out,
+        "      {pip}, {}, {}; its CC `{command}` {through}",
+        has(it.venv, "venv"),
+        has(it.headers, "headers")
+    )
 }
 
 fn folder(out: &mut impl Write, folder: &Folder) -> std::io::Result<()> {

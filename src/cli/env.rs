@@ -90,7 +90,8 @@ fn fish(settings: &Settings) -> Vec<u8> {
                 for part in folders {
                     text.push(b' ');
                     // An empty entry of PATH is the working folder.
-                    let part = if part.is_empty() && name.as_os_str() == environment::PATH { b"." } else { part };
+                    let part =
+                        if part.is_empty() && name.as_os_str() == environment::PATH { b"." } else { part };
                     in_quotes(&mut text, part, |byte| match byte {
                         b'\'' => Some(br"\'"),
                         b'\\' => Some(br"\\"),
@@ -108,7 +109,11 @@ fn fish(settings: &Settings) -> Vec<u8> {
     text
 }
 
-fn in_quotes<const N: usize>(text: &mut Vec<u8>, value: &[u8], escape: impl Fn(u8) -> Option<&'static [u8; N]>) {
+fn in_quotes<const N: usize>(
+    text: &mut Vec<u8>,
+    value: &[u8],
+    escape: impl Fn(u8) -> Option<&'static [u8; N]>,
+) {
     text.push(b'\'');
     for byte in value {
         match escape(*byte) {
@@ -129,7 +134,8 @@ fn json(family: &str, session: &Session, settings: &Settings) -> Vec<u8> {
             format!("    {}: {value}", string(name))
         })
         .collect();
-    let record = session.record.as_ref().map_or_else(|| "null".to_owned(), |record| string(record.as_os_str()));
+    let record =
+        session.record.as_ref().map_or_else(|| "null".to_owned(), |record| string(record.as_os_str()));
     format!(
         "{{\n  \"family\": {},\n  \"bin\": {},\n  \"record\": {record},\n  \"plan\": \"{}\",\n  \"environment\": {{\n{}\n  }}\n}}\n",
         quoted(family.as_bytes()),
@@ -143,7 +149,8 @@ fn json(family: &str, session: &Session, settings: &Settings) -> Vec<u8> {
 /// The files of GitHub Actions: folders for PATH in one, variables in the other. An unset variable cannot be said
 /// there, so it is set to nothing.
 fn github(session: &Session, settings: &Settings) -> Result<()> {
-    let variables: Vec<_> = settings.iter().filter(|(name, _)| name.as_os_str() != environment::PATH).collect();
+    let variables: Vec<_> =
+        settings.iter().filter(|(name, _)| name.as_os_str() != environment::PATH).collect();
     let mut text = Vec::new();
     for (name, value) in variables {
         github_variable(&mut text, name, value.as_deref().unwrap_or_default());
@@ -160,7 +167,9 @@ fn github_variable(text: &mut Vec<u8>, name: &OsStr, value: &OsStr) {
     while value.as_bytes().split(|byte| *byte == b'\n').any(|line| line == end.as_bytes()) {
         end.push('_');
     }
-    for part in [name.as_bytes(), b"<<", end.as_bytes(), b"\n", value.as_bytes(), b"\n", end.as_bytes(), b"\n"] {
+    for part in
+        [name.as_bytes(), b"<<", end.as_bytes(), b"\n", value.as_bytes(), b"\n", end.as_bytes(), b"\n"]
+    {
         text.extend_from_slice(part);
     }
 }

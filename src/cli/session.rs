@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::toolchain::session::{Session, SessionOptions};
-use crate::toolchain::{Policy, Topology, Toolchains, Werror};
+use crate::toolchain::{Policy, Toolchains, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";

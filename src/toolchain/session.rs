@@ -159,8 +159,11 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
     fs::create_dir_all(dir).context("cannot make the folder", dir)?;
     let dir = dir.canonicalize().context("cannot find", dir)?;
     if dir.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b':' | b'\n')) {
-        return Err(Error::usage(format!("the folder {} cannot be on PATH: its name holds a colon or a newline", dir.display()))
-            .hint("choose another folder with `--dir`"));
+        return Err(Error::usage(format!(
+            "the folder {} cannot be on PATH: its name holds a colon or a newline",
+            dir.display()
+        ))
+        .hint("choose another folder with `--dir`"));
     }
     Ok(dir)
 }
@@ -168,7 +171,8 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
 /// One session at a time in a folder.
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {

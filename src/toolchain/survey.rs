@@ -34,13 +34,69 @@ struct Need {
 
 /// In the order in which one would install them.
 const NEEDS: &[Need] = &[
-    Need { what: "C compiler", role: Some(Role::Cc), names: &[], why: "compiles extensions", required: true, apt: "gcc libc6-dev", dnf: "gcc glibc-devel" },
-    Need { what: "C++ compiler", role: Some(Role::Cxx), names: &[], why: "compiles C++ extensions", required: false, apt: "g++", dnf: "gcc-c++" },
-    Need { what: "linker", role: Some(Role::Ld), names: &[], why: "links extensions", required: true, apt: "binutils", dnf: "binutils" },
-    Need { what: "archiver", role: Some(Role::Ar), names: &[], why: "makes static libraries on the way", required: true, apt: "binutils", dnf: "binutils" },
-    Need { what: "Fortran compiler", role: Some(Role::Fortran), names: &[], why: "scipy and its kin", required: false, apt: "gfortran", dnf: "gcc-gfortran" },
-    Need { what: "make", role: None, names: &["make", "gmake"], why: "packages that bring a library with autotools", required: false, apt: "make", dnf: "make" },
-    Need { what: "pkg-config", role: None, names: &["pkg-config", "pkgconf"], why: "finds libraries of the system", required: false, apt: "pkg-config", dnf: "pkgconf-pkg-config" },
+    Need {
+        what: "C compiler",
+        role: Some(Role::Cc),
+        names: &[],
+        why: "compiles extensions",
+        required: true,
+        apt: "gcc libc6-dev",
+        dnf: "gcc glibc-devel",
+    },
+    Need {
+        what: "C++ compiler",
+        role: Some(Role::Cxx),
+        names: &[],
+        why: "compiles C++ extensions",
+        required: false,
+        apt: "g++",
+        dnf: "gcc-c++",
+    },
+    Need {
+        what: "linker",
+        role: Some(Role::Ld),
+        names: &[],
+        why: "links extensions",
+        required: true,
+        apt: "binutils",
+        dnf: "binutils",
+    },
+    Need {
+        what: "archiver",
+        role: Some(Role::Ar),
+        names: &[],
+        why: "makes static libraries on the way",
+        required: true,
+        apt: "binutils",
+        dnf: "binutils",
+    },
+    Need {
+        what: "Fortran compiler",
+        role: Some(Role::Fortran),
+        names: &[],
+        why: "scipy and its kin",
+        required: false,
+        apt: "gfortran",
+        dnf: "gcc-gfortran",
+    },
+    Need {
+        what: "make",
+        role: None,
+        names: &["make", "gmake"],
+        why: "packages that bring a library with autotools",
+        required: false,
+        apt: "make",
+        dnf: "make",
+    },
+    Need {
+        what: "pkg-config",
+        role: None,
+        names: &["pkg-config", "pkgconf"],
+        why: "finds libraries of the system",
+        required: false,
+        apt: "pkg-config",
+        dnf: "pkgconf-pkg-config",
+    },
 ];
 
 /// Packages for a Python that can build extensions.
@@ -144,16 +200,24 @@ pub struct Ground<'a> {
 pub fn survey(ground: Ground<'_>) -> Survey {
     let manner = Manner { path: ground.path, cwd: ground.cwd, patience: PATIENCE };
     let mut folder = Folder { path: ground.cwd.to_path_buf(), ..Folder::default() };
-    let home = tempfile::Builder::new().prefix(".crosswheel-").tempdir_in(ground.cwd).map_err(|error| error.to_string());
-    let session = home.as_ref().map_err(Clone::clone).and_then(|home| {
-        (ground.session)(&home.path().join("session"), None).map_err(|error| error.message)
-    });
+    let home = tempfile::Builder::new()
+        .prefix(".crosswheel-")
+        .tempdir_in(ground.cwd)
+        .map_err(|error| error.to_string());
+    let session = home
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|home| (ground.session)(&home.path().join("session"), None).map_err(|error| error.message));
     let (mut missing, mut found) = (Vec::new(), &[][..]);
     let mut remarks = Vec::new();
     match &session {
         Ok(session) => {
             found = &session.tools;
-            remarks = session.remarks.iter().map(|one| format!("{} ({}): {}", one.name, one.path.display(), one.what)).collect();
+            remarks = session
+                .remarks
+                .iter()
+                .map(|one| format!("{} ({}): {}", one.name, one.path.display(), one.what))
+                .collect();
             let links = found.first().and_then(|tool| fs::metadata(session.bin.join(&tool.name)).ok());
             folder.hard_links = links.is_some_and(|facts| facts.nlink() > 1) || found.len() < 2;
         }
@@ -224,8 +288,12 @@ enum Manager {
 impl Manager {
     /// By `ID` and `ID_LIKE` of os-release(5).
     fn of(os_release: &str) -> Self {
-        let values = os_release.lines().filter_map(|line| line.split_once('=')).filter(|(key, _)| ["ID", "ID_LIKE"].contains(key));
-        let ids: BTreeSet<_> = values.flat_map(|(_, value)| value.trim_matches(['"', '\'']).split_whitespace()).collect();
+        let values = os_release
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .filter(|(key, _)| ["ID", "ID_LIKE"].contains(key));
+        let ids: BTreeSet<_> =
+            values.flat_map(|(_, value)| value.trim_matches(['"', '\'']).split_whitespace()).collect();
         if ids.contains("debian") || ids.contains("ubuntu") {
             Self::Apt
         } else if ["fedora", "rhel", "centos"].iter().any(|id| ids.contains(id)) {
@@ -247,7 +315,9 @@ impl Manager {
 /// What is not there by name.
 fn lacking(found: &[Found], manner: Manner<'_>, manager: Manager) -> Vec<Missing> {
     let there = |need: &Need| match need.role {
-        Some(role) => found.iter().any(|tool| tool.role == role && (!is_compiler(role) || tool.dialect != Dialect::Plain)),
+        Some(role) => found
+            .iter()
+            .any(|tool| tool.role == role && (!is_compiler(role) || tool.dialect != Dialect::Plain)),
         None => need.names.iter().any(|name| find(name, manner.path, manner.cwd).is_some()),
     };
     let missing = NEEDS.iter().filter(|need| !there(need)).map(|need| Missing {
@@ -262,8 +332,20 @@ fn lacking(found: &[Found], manner: Manner<'_>, manager: Manager) -> Vec<Missing
 /// Compilers that are there and do not compile: their headers or libraries are missing.
 fn failing(home: &Path, session: &Session, manner: Manner<'_>, manager: Manager) -> Vec<Missing> {
     let tries = [
-        ("cc", "a.c", "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n", true, ("libc6-dev", "glibc-devel")),
-        ("c++", "a.cpp", "#include <vector>\nint main() { return int(std::vector<int>().size()); }\n", false, ("g++", "gcc-c++")),
+        (
+            "cc",
+            "a.c",
+            "#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n",
+            true,
+            ("libc6-dev", "glibc-devel"),
+        ),
+        (
+            "c++",
+            "a.cpp",
+            "#include <vector>\nint main() { return int(std::vector<int>().size()); }\n",
+            false,
+            ("g++", "gcc-c++"),
+        ),
     ];
     let mut missing = Vec::new();
     for (name, source, text, required, (apt, dnf)) in tries {
@@ -294,16 +376,22 @@ fn pythons(manner: Manner<'_>) -> (Vec<Python>, Vec<(PathBuf, String)>) {
     let mut versions = BTreeSet::new();
     for folder in folders(manner.path, manner.cwd).filter(|folder| !is_shim_folder(folder)) {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let minors = entries.filter_map(|entry| entry.file_name().to_str()?.strip_prefix("python3.")?.parse::<u32>().ok());
+        let minors = entries
+            .filter_map(|entry| entry.file_name().to_str()?.strip_prefix("python3.")?.parse::<u32>().ok());
         versions.extend(minors);
     }
     names.extend(versions.into_iter().rev().map(|minor| format!("python3.{minor}")));
     let (mut pythons, mut broken) = (Vec::<Python>::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for name in names {
-        let all = folders(manner.path, manner.cwd).map(|folder| folder.join(&name)).filter(|path| is_executable(path));
+        let all = folders(manner.path, manner.cwd)
+            .map(|folder| folder.join(&name))
+            .filter(|path| is_executable(path));
         for path in all {
-            if !path.canonicalize().is_ok_and(|file| seen.insert((file, path.parent().map(Path::to_path_buf)))) {
+            if !path
+                .canonicalize()
+                .is_ok_and(|file| seen.insert((file, path.parent().map(Path::to_path_buf))))
+            {
                 continue;
             }
             match Python::ask(&path, manner) {
@@ -325,7 +413,12 @@ fn same(one: &Python, other: &Python) -> bool {
 /// What the first Python lacks to build a package; the others are there by choice.
 fn python_lacks(pythons: &[Python], uv: bool, manager: Manager) -> Vec<Missing> {
     let get = manager.get(PYTHON.0, PYTHON.1);
-    let lack = |what: &str, why: &str| Missing { what: what.into(), why: why.into(), required: true, get: get.clone() };
+    let lack = |what: &str, why: &str| Missing {
+        what: what.into(),
+        why: why.into(),
+        required: true,
+        get: get.clone(),
+    };
     let Some(first) = pythons.first() else {
         return vec![lack("Python 3.8 or newer", "runs the package's own build system")];
     };
@@ -377,7 +470,10 @@ mod tests {
     fn a_python_that_cannot_build_is_said_to_lack_just_that() {
         let whole = Python { pip: Some("24.0".into()), venv: true, headers: true, ..Python::default() };
         let lacks = |python: &Python, uv| -> Vec<String> {
-            python_lacks(std::slice::from_ref(python), uv, Manager::Apt).into_iter().map(|one| one.what).collect()
+            python_lacks(std::slice::from_ref(python), uv, Manager::Apt)
+                .into_iter()
+                .map(|one| one.what)
+                .collect()
         };
         assert_eq!(lacks(&whole, false), [""; 0]);
         assert_eq!(lacks(&Python { headers: false, ..whole.clone() }, true), ["Python.h"]);
