@@ -99,6 +99,9 @@ fn a_compiler_that_does_not_say_what_it_is_is_recorded_and_never_guessed_at() {
     assert!(made.warnings.contains("recorded and not rewritten"), "{}", made.warnings);
 }
 
+/// A cache is a binary; that of the tests is never run.
+const CACHE: &str = "\x7fELF, or nearly so";
+
 /// Three ways in which a cache stands under a compiler's name.
 fn masquerades() -> [(&'static str, fn(&Shop)); 3] {
     [
@@ -118,7 +121,7 @@ fn masquerades() -> [(&'static str, fn(&Shop)); 3] {
 fn a_cache_under_a_compilers_name_is_seen_through() {
     for (how, make) in masquerades() {
         let shop = Shop::new();
-        shop.program("real/ccache", "#!/bin/sh\n# a cache\n");
+        shop.program("real/ccache", CACHE);
         shop.gcc("real/gcc", X86);
         make(&shop);
         let path = format!("{}:{}", shop.text("cache"), shop.text("real"));
@@ -134,13 +137,30 @@ fn a_cache_under_a_compilers_name_is_seen_through() {
 fn a_cache_without_a_compiler_behind_it_is_left_out_and_said() {
     for (how, make) in masquerades() {
         let shop = Shop::new();
-        shop.program("real/ccache", "#!/bin/sh\n# a cache\n");
+        shop.program("real/ccache", CACHE);
         make(&shop);
         let path = format!("{}:{}", shop.text("cache"), shop.text("real"));
         let made = shop.session(&path);
         assert_eq!(made.names(), ["ccache"], "{how}");
         assert!(made.warnings.contains("no real one behind it"), "{how}: {}", made.warnings);
     }
+}
+
+#[test]
+fn a_dispatcher_under_the_names_of_compilers_and_caches_is_no_cache() {
+    let shop = Shop::new();
+    shop.gcc("a/dispatch", X86);
+    for name in ["ccache", "gcc", "g++"] {
+        shop.link("dispatch", &format!("a/{name}"));
+    }
+    fs::create_dir(shop.at("b")).expect("a folder");
+    for name in ["ccache", "cc"] {
+        fs::hard_link(shop.at("a/dispatch"), shop.at("b").join(name)).expect("a hard link");
+    }
+    let path = format!("{}:{}", shop.text("a"), shop.text("b"));
+    let made = shop.session(&path);
+    assert_eq!(made.names(), ["cc", "ccache", "g++", "gcc"]);
+    assert!(made.tools().iter().all(|tool| tool["launcher"] == Value::Null), "{}", made.header);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::toolchain::survey::{Compiler, Folder, Ground, Snake, Survey, survey};
 use crate::toolchain::{Toolchains, Topology};
 
 /// Arguments of `doctor`.
-#[derive(clap::Args)]
+#[derive(Clone, Copy, clap::Args)]
 pub(super) struct Args {
     /// Print all facts as JSON
     #[arg(long)]
@@ -133,6 +133,7 @@ fn print(out: &mut impl Write, found: &Survey) -> std::io::Result<()> {
 }
 
 /// How a line is marked.
+#[derive(Clone, Copy)]
 enum Mark {
     Good,
     SoSo,
@@ -190,9 +191,10 @@ fn python(out: &mut impl Write, snake: &Snake) -> std::io::Result<()> {
         |there: bool, what: &str| if there { what.to_owned() } else { format!("{SOSO}no {what}{SOSO:#}") };
     let pip = it.pip.as_ref().map_or_else(|| has(false, "pip"), |version| format!("pip {version}"));
     let command = it.config.get("CC").map_or("no compiler of its own", String::as_str);
-    let through = match snake.through_shim {
-        true => "goes through the shim".to_owned(),
-        false => format!("{SOSO}is not there, so setuptools will not find it{SOSO:#}"),
+    let through = if snake.through_shim {
+        "goes through the shim".to_owned()
+    } else {
+        format!("{SOSO}is not there, so setuptools will not find it{SOSO:#}")
     };
     writeln!(
         out,

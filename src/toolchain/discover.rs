@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -143,11 +144,16 @@ fn scan(toolchains: &Toolchains, manner: Manner<'_>) -> BTreeMap<String, Hits> {
 struct Caches(Vec<(PathBuf, fs::Metadata)>);
 
 impl Caches {
+    /// A script, or a link to another program, is a dispatcher under a cache's name (of a version manager,
+    /// of a wrapper); that the same file also stands under compilers' names makes none of them a cache.
     fn among(toolchains: &Toolchains, hits: &BTreeMap<String, Hits>) -> Self {
-        let names = toolchains.launcher_names();
-        let known = hits.iter().filter(|(name, _)| names.iter().any(|known| known == *name));
-        let paths = known.flat_map(|(_, hits)| &hits.paths);
-        Self(paths.filter_map(|path| Some((path.clone(), fs::metadata(path).ok()?))).collect())
+        let known = hits.values().filter(|hits| hits.is.role == Role::Launcher);
+        let caches = known.flat_map(|hits| &hits.paths).filter_map(|path| {
+            let real = path.canonicalize().ok()?;
+            let itself = real.file_name()?.to_str().is_some_and(|name| is_launcher(toolchains, name));
+            (itself && !is_script(&real)).then(|| Some((path.clone(), fs::metadata(path).ok()?)))?
+        });
+        Self(caches.collect())
     }
 
     /// The cache that this program is: by the name that its links lead to, by being the same file, or by
@@ -168,6 +174,11 @@ impl Caches {
 
 fn is_launcher(toolchains: &Toolchains, name: &str) -> bool {
     toolchains.classify_name(name).is_some_and(|is| is.role == Role::Launcher)
+}
+
+fn is_script(program: &Path) -> bool {
+    let mut start = [0; 2];
+    fs::File::open(program).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"#!"
 }
 
 fn same_bytes(one: &Path, other: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! A workshop for black-box tests: a temporary folder with fake tools, and `crosswheel` run in it with an
 //! environment of which every variable is named.
-#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 use std::ffi::OsString;
 use std::fs;
