@@ -32,7 +32,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
     let path = std::env::var_os(environment::PATH).unwrap_or_else(|| DEFAULT_PATH.into());
     let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
-    let topology = Topology::builtin();
+    let topology = Topology::builtin()?;
     let toolchains = Toolchains::builtin();
     let host = topology.family("host")?;
     let found = survey(Ground {
@@ -45,7 +45,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
                 dir,
                 toolchains: &toolchains,
                 family: host,
-                policy: &topology.policy,
+                policy: &host.policy,
                 reproducible: None,
                 path: &path,
                 cwd: &cwd,

@@ -81,27 +81,32 @@ impl Toolchains {
 #[derive(Clone, Debug)]
 pub struct Family {
     pub name: String,
+    pub policy: Policy,
 }
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Werror {
+    #[default]
     Keep,
     Drop,
     Demote,
-    Add(Vec<String>),
+    Add,
 }
 impl Werror {
-    pub fn name(&self) -> &'static str {
+    pub const ALL: [Self; 4] = [Self::Keep, Self::Drop, Self::Demote, Self::Add];
+    pub fn name(self) -> &'static str {
         match self {
             Self::Keep => "keep",
             Self::Drop => "drop",
             Self::Demote => "demote",
-            Self::Add(_) => "add",
+            Self::Add => "add",
         }
     }
 }
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
+    pub name: String,
     pub werror: Werror,
+    pub werror_flags: Vec<String>,
 }
 #[derive(Clone, Debug)]
 pub struct Reproducible {
@@ -129,23 +134,21 @@ pub fn profile(
 }
 pub struct Topology {
     families: Vec<Family>,
-    pub policy: Policy,
 }
 impl Topology {
-    pub fn builtin() -> Self {
-        Self {
+    pub fn builtin() -> crate::error::Result<Self> {
+        Ok(Self {
             families: ["host", "x86-64-v2", "x86-64-v3", "x86-64-v4"]
                 .iter()
-                .map(|n| Family { name: (*n).into() })
+                .map(|n| Family { name: (*n).into(), policy: Policy::default() })
                 .collect(),
-            policy: Policy { werror: Werror::Keep },
-        }
+        })
     }
     pub fn load(_p: &std::path::Path) -> crate::error::Result<Self> {
-        Ok(Self::builtin())
+        Self::builtin()
     }
     pub fn find(_cwd: &std::path::Path) -> crate::error::Result<Self> {
-        Ok(Self::builtin())
+        Self::builtin()
     }
     pub fn family(&self, name: &str) -> crate::error::Result<&Family> {
         self.families
