@@ -9,9 +9,10 @@ use anstyle::{AnsiColor, Style};
 use super::session::DEFAULT_PATH;
 use crate::environment;
 use crate::error::{Error, Exit, IoContext, Result};
+use crate::toolchain::Toolchains;
 use crate::toolchain::session::{Session, SessionOptions};
 use crate::toolchain::survey::{Compiler, Folder, Ground, Snake, Survey, survey};
-use crate::toolchain::{Toolchains, Topology};
+use crate::topology::Topology;
 
 /// Arguments of `doctor`.
 #[derive(Clone, Copy, clap::Args)]

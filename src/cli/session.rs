@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::environment;
 use crate::error::{Error, Result};
+use crate::toolchain::Toolchains;
 use crate::toolchain::session::{Session, SessionOptions};
-use crate::toolchain::{Policy, Toolchains, Topology, Werror};
+use crate::topology::{Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -87,6 +88,9 @@ impl SessionArgs {
         let cwd = std::env::current_dir()
             .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
         let topology = match &self.topology {
+            Some(file) if !file.is_file() => {
+                return Err(Error::usage(format!("there is no topology {}", file.display())));
+            }
             Some(file) => Topology::load(file)?,
             None => Topology::find(&cwd)?,
         };

@@ -29,9 +29,10 @@ use super::header::Header;
 use super::path::{find, is_executable, is_shim_folder, without_shims};
 use super::python::Python;
 use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
-use super::{Family, Policy, Reproducible, Toolchains};
+use super::{Reproducible, Toolchains};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
+use crate::topology::{Family, Policy};
 
 /// The program that stands under every name; built by `build.rs`.
 static SHIM: &[u8] = include_bytes!(env!("CROSSWHEEL_SHIM"));
