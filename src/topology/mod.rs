@@ -102,10 +102,16 @@ impl Topology {
     /// The nearest file in `start` or a folder above it, else the built-in one.
     pub fn find(start: &Path) -> Result<Self> {
         let start = std::path::absolute(start).map_err(|e| Error::io("resolving", start, &e))?;
-        match start.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file()) {
+        match Self::locate(&start) {
             Some(path) => Self::load(&path),
             None => Self::builtin(),
         }
+    }
+
+    /// The nearest file in `start` or a folder above it.
+    #[must_use]
+    pub fn locate(start: &Path) -> Option<PathBuf> {
+        start.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
     }
 
     /// The family of this name.
