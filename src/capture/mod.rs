@@ -1,1 +1,29 @@
-//! (in the making)
+//! Reading the record of a session (`docs/record.md`): one file of JSON lines that the shims of a build
+//! appended to. A record may be damaged (the disk was full, the build was killed); all that is whole is
+//! read, all that is not is counted and told, and nothing is made up in its place.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`text`] | arguments and paths: bytes in a file of JSON |
+//! | [`line`] | one line |
+//! | [`read`] | the file: lines, damage, calls |
+//! | [`log`] | a session and its calls; questions about them |
+//! | [`detail`] | all that the record says of one call, read when it is asked for |
+//! | [`diff`] | what a rewriting did to the arguments |
+//! | [`glob`] | patterns of paths |
+//! | [`place`] | where records are |
+
+pub mod detail;
+pub mod diff;
+pub mod glob;
+pub mod line;
+pub mod log;
+pub mod place;
+pub mod read;
+pub mod text;
+
+pub use detail::{Detail, Edit};
+pub use line::{Disposition, Made, Session, SessionTool};
+pub use log::{Call, Counts, Edited, End, Filter, Log, Outcome, Retry};
+pub use read::Damage;
+pub use text::Text;

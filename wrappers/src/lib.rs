@@ -1,4 +1,32 @@
 //! The shim as a library: everything that the program decides is here, so that `explain`, the tests and the
 //! fuzz targets run the very code that runs at each compile.
+//!
+//! In the order in which a call goes through them:
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`plan`] | what the shim is to do, read from a flat file |
+//! | [`dispatch`] | which tool is meant: by name, or as the argument of a compiler cache |
+//! | [`args`] | arguments without loss, response files |
+//! | [`invocation`] | what a call does: kind, languages, inputs, outputs |
+//! | [`probe`] | whether it is a configure step's question |
+//! | [`rewrite`] | what becomes of it, with a reason for each edit |
+//! | [`record`] | the lines that tell of it |
+//! | [`process`] | starting the real tool and being it for the caller |
+//! | [`elf`] | what was linked |
+//! | [`run`] | all of these in a row |
+//!
+//! [`paths`] and [`sys`] serve them all; every `unsafe` block of the crate is in [`sys`] and [`process`].
 
+pub mod args;
+pub mod dispatch;
+pub mod elf;
+pub mod invocation;
+pub mod paths;
 pub mod plan;
+pub mod probe;
+pub mod process;
+pub mod record;
+pub mod rewrite;
+pub mod run;
+pub mod sys;

@@ -1,0 +1,103 @@
+//! All that the record says of one call. It is read from the file when it is asked for: see
+//! [`super::line`].
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt;
+
+use serde::Deserialize;
+
+use super::log::{Call, Log};
+use super::text::Text;
+use crate::error::{Error, IoContext, Result};
+
+/// The long fields of a `begin` line.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Detail {
+    /// Process of the shim.
+    pub pid: u32,
+    /// Process of its caller.
+    pub ppid: u32,
+    /// The launcher that the compiler was called through.
+    pub via: Option<String>,
+    /// What runs.
+    pub real: Text,
+    /// The compiler cache that runs it.
+    pub launcher: Option<Text>,
+    /// Languages of the sources.
+    pub lang: Vec<String>,
+    /// The file for dependencies.
+    pub dep: Option<Text>,
+    /// Arguments as received, the name first.
+    pub argv: Vec<Text>,
+    /// The same with response files read in, where there were any.
+    pub expanded: Option<Vec<Text>>,
+    /// Arguments as run, where they differ.
+    pub run: Option<Vec<Text>>,
+    /// What was changed or noted.
+    pub edits: Vec<Edit>,
+    /// Environment variables that were set.
+    pub env: BTreeMap<String, Text>,
+    /// Why it was refused.
+    pub error: Option<Text>,
+}
+
+/// One change, or a note if `before` and `after` are equal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Edit {
+    /// Name of the rule.
+    pub rule: String,
+    /// Why.
+    pub why: String,
+    /// Place in the arguments as received, response files read in.
+    pub at: usize,
+    /// What was given.
+    pub before: Vec<Text>,
+    /// What runs in its place.
+    pub after: Vec<Text>,
+}
+
+impl Edit {
+    /// Whether it changed nothing.
+    #[must_use]
+    pub fn is_note(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+impl Detail {
+    /// The arguments that the rules looked at.
+    #[must_use]
+    pub fn given(&self) -> &[Text] {
+        self.expanded.as_deref().unwrap_or(&self.argv)
+    }
+
+    /// The arguments that ran.
+    #[must_use]
+    pub fn ran(&self) -> &[Text] {
+        self.run.as_deref().unwrap_or(&self.argv)
+    }
+}
+
+impl Log {
+    /// Reads all that is known of a call of this log.
+    pub fn detail(&self, call: &Call) -> Result<Detail> {
+        let line = self.line(call.begin_line)?;
+        serde_json::from_slice(&line).map_err(|error| {
+            Error::failed(format!("{}: call {} cannot be read: {error}", self.path.display(), call.id))
+        })
+    }
+
+    /// The lines of a call as the record holds them: its begin, and its end if there is one.
+    pub fn raw(&self, call: &Call) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+        Ok((self.line(call.begin_line)?, call.end_line.map(|place| self.line(place)).transpose()?))
+    }
+
+    fn line(&self, (at, length): (u64, usize)) -> Result<Vec<u8>> {
+        let mut line = vec![0; length];
+        self.file.read_exact_at(&mut line, at).context("cannot read the record", &self.path)?;
+        line.truncate(line.trim_ascii_end().len());
+        Ok(line)
+    }
+}

@@ -1,0 +1,165 @@
+//! Arguments and paths are bytes; a record is JSON, which is Unicode. Bytes that are not UTF-8 are written
+//! as the lone surrogates `\udc80` to `\udcff`, one a byte (PEP 383), and come back here exactly.
+
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+/// An argument, a path or another string of a record.
+#[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Text(pub Vec<u8>);
+
+impl Text {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes as a path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.0))
+    }
+
+    /// For people: what is not UTF-8 is replaced.
+    #[must_use]
+    pub fn lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    /// For people and shells: quoted where a shell would need it.
+    #[must_use]
+    pub fn quoted(&self) -> String {
+        let quoted = shlex::bytes::Quoter::new().allow_nul(true).quote(&self.0);
+        String::from_utf8_lossy(quoted.as_deref().unwrap_or(&self.0)).into_owned()
+    }
+
+    /// As a JSON string, the way that a record holds it.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut out = Vec::with_capacity(self.0.len() + 2);
+        out.push(b'"');
+        for chunk in self.0.utf8_chunks() {
+            // Inside its quotes, as serde_json writes it; writing to a vector cannot fail.
+            let whole = serde_json::Value::from(chunk.valid()).to_string();
+            out.extend(&whole.as_bytes()[1..whole.len() - 1]);
+            for byte in chunk.invalid() {
+                let _ = write!(out, "\\udc{byte:02x}");
+            }
+        }
+        out.push(b'"');
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Undoes what a JSON reader makes of lone surrogates: each is in WTF-8 three bytes, `ed b2 80` for
+    /// `\udc80` to `ed b3 bf` for `\udcff`, which no UTF-8 text holds. The byte is in the last eight bits.
+    fn from_wtf8(mut raw: &[u8]) -> Self {
+        let mut out = Vec::with_capacity(raw.len());
+        while let Some(at) = raw.iter().position(|byte| *byte == 0xed) {
+            out.extend(&raw[..at]);
+            raw = &raw[at..];
+            match raw {
+                [_, high @ (0xb2 | 0xb3), low @ 0x80..=0xbf, rest @ ..] => {
+                    out.push((high << 6) | (low & 0x3f));
+                    raw = rest;
+                }
+                _ => {
+                    out.push(0xed);
+                    raw = &raw[1..];
+                }
+            }
+        }
+        out.extend(raw);
+        Self(out)
+    }
+}
+
+impl From<&[u8]> for Text {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+/// As in a record.
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.json())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Raw;
+
+        impl Visitor<'_> for Raw {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, raw: &[u8]) -> Result<Text, E> {
+                Ok(Text::from_wtf8(raw))
+            }
+
+            fn visit_str<E>(self, raw: &str) -> Result<Text, E> {
+                Ok(Text::from(raw))
+            }
+        }
+
+        // Asked for bytes, serde_json hands out lone surrogates as WTF-8 instead of failing on them.
+        from.deserialize_bytes(Raw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Text;
+    use proptest::prelude::*;
+
+    fn read(json: &str) -> Option<Vec<u8>> {
+        serde_json::from_str::<Text>(json).ok().map(|text| text.0)
+    }
+
+    #[test]
+    fn lone_surrogates_are_bytes_and_pairs_are_characters() {
+        assert_eq!(read(r#""a\udc80b""#), Some(b"a\x80b".to_vec()));
+        assert_eq!(read(r#""\udcff\udcbf\udcc0""#), Some(b"\xff\xbf\xc0".to_vec()));
+        assert_eq!(read(r#""\ud83d\ude00""#), Some("😀".into()));
+        assert_eq!(read(r#""퟿\u0000\n""#), Some("퟿\0\n".into()));
+        assert_eq!(read("1"), None);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_written_as_lone_surrogates() {
+        assert_eq!(Text::from(&b"a\xffb\"\n"[..]).json(), r#""a\udcffb\"\n""#);
+        // A surrogate that stands in the bytes themselves is no UTF-8 and so three bytes.
+        assert_eq!(Text::from(&b"\xed\xb2\x80"[..]).json(), r#""\udced\udcb2\udc80""#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back_from_json(
+            bytes in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..60),
+                // Dense in what looks like surrogates and other long sequences.
+                prop::collection::vec(prop::sample::select(&[0xed, 0xb2, 0xb3, 0x80, 0xbf, 0xf0, 0x9f, b'\\', b'"', b'u'][..]), 0..40),
+            ],
+        ) {
+            let text = Text(bytes);
+            prop_assert_eq!(read(&text.json()), Some(text.0));
+        }
+    }
+}

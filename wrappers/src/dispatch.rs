@@ -1,0 +1,74 @@
+//! Which tool is meant: the name that was called, or, behind a compiler cache, the compiler in its arguments.
+//!
+//! A cache that finds one of our names on PATH would hash the shim for the compiler and hand the object of
+//! one family to another. So the cache goes inside: the shim answers in its place, decides on the compiler's
+//! arguments, and starts the real cache with the real compiler.
+
+use crate::paths::{base_name, parent};
+use crate::plan::view::Tool;
+use crate::plan::{Plan, Role};
+
+/// What is to be run, before its arguments are looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'p, 'a> {
+    /// The tool whose arguments these are.
+    pub tool: Tool<'p>,
+    /// The cache that was called by name in front of it.
+    pub via: Option<Tool<'p>>,
+    /// Arguments of that cache, ahead of the compiler.
+    pub ahead: &'a [&'a [u8]],
+    /// Arguments of the tool.
+    pub args: &'a [&'a [u8]],
+}
+
+impl<'p> Target<'p, '_> {
+    /// Absolute path of what is started.
+    #[must_use]
+    pub fn program(&self) -> &'p [u8] {
+        self.launcher().unwrap_or_else(|| self.tool.real())
+    }
+
+    /// Absolute path of the cache that runs the tool, if one does.
+    #[must_use]
+    pub fn launcher(&self) -> Option<&'p [u8]> {
+        self.via.map(Tool::real).or_else(|| self.tool.launcher())
+    }
+
+    /// What stands ahead of the tool's arguments, the name of the program first.
+    pub fn head(&self) -> impl Iterator<Item = &[u8]> {
+        let launcher = self.launcher().into_iter().chain(self.ahead.iter().copied());
+        launcher.chain(std::iter::once(self.tool.real()))
+    }
+}
+
+/// Finds the target of a call by `name` with these arguments (the name left out). `None` if the plan has
+/// no such name.
+#[must_use]
+pub fn dispatch<'p, 'a>(plan: Plan<'p>, name: &[u8], args: &'a [&'a [u8]]) -> Option<Target<'p, 'a>> {
+    let tool = plan.tool(name)?;
+    let direct = Target { tool, via: None, ahead: &[], args };
+    if tool.role() != Role::Launcher {
+        return Some(direct);
+    }
+    // `ccache [KEY=VALUE…] COMPILER ARGS…`; its own options (`ccache -s`) stand where the compiler would.
+    let setting = |arg: &&[u8]| arg.contains(&b'=') && !arg.contains(&b'/') && !arg.starts_with(b"-");
+    let at = args.iter().take_while(|arg| setting(arg)).count();
+    let compiler = args.get(at).and_then(|word| named(plan, word));
+    Some(match compiler {
+        Some(compiler) => {
+            Target { tool: compiler, via: Some(tool), ahead: &args[..at], args: &args[at + 1..] }
+        }
+        None => direct,
+    })
+}
+
+/// The tool that a word names: by bare name, by its path in the shim folder, or by its real path.
+fn named<'p>(plan: Plan<'p>, word: &[u8]) -> Option<Tool<'p>> {
+    if !word.contains(&b'/') || parent(word) == plan.bin() {
+        return plan.tool(base_name(word)).filter(|tool| tool.role() != Role::Launcher);
+    }
+    // The same file may have several names (`cc`, `gcc`); the one called by this name goes first, since a
+    // C++ driver is known by its name.
+    let same = |tool: &Tool<'p>| tool.real() == word && tool.role() != Role::Launcher;
+    plan.tool(base_name(word)).filter(same).or_else(|| plan.tools().iter().find(same))
+}

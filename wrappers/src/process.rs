@@ -1,0 +1,314 @@
+//! Starting the real tool, and being it for the caller: the same streams, descriptors, signals, exit status
+//! or death.
+//!
+//! The tool is started as `posix_spawn` does it (a child that borrows our memory until it runs the tool),
+//! with one thing that `posix_spawn` lacks: the child asks to be told when we die, so that no compiler
+//! outlives a killed build.
+
+use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use crate::sys::errno;
+
+/// C strings in one piece, and the array of pointers to them that `execve` wants.
+#[derive(Debug, Default)]
+pub struct CStrings {
+    bytes: Vec<u8>,
+    starts: Vec<usize>,
+}
+
+impl CStrings {
+    /// Adds one string. What follows a NUL in it cannot be handed over, and is left out.
+    pub fn push(&mut self, text: &[u8]) {
+        self.push_parts(&[text]);
+    }
+
+    /// Adds one string made of parts.
+    pub fn push_parts(&mut self, parts: &[&[u8]]) {
+        self.starts.push(self.bytes.len());
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
+        self.bytes.push(0);
+    }
+
+    /// Bytes that the kernel counts for them: the strings and their pointers.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len() + 8 * self.starts.len()
+    }
+
+    /// Length of the longest one.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        let ends = self.starts.iter().skip(1).copied().chain([self.bytes.len()]);
+        self.starts.iter().zip(ends).map(|(start, end)| end - start).max().unwrap_or(0)
+    }
+
+    fn pointers(&self) -> Vec<*const libc::c_char> {
+        let all = self.starts.iter().map(|start| self.bytes[*start..].as_ptr().cast());
+        all.chain([ptr::null()]).collect()
+    }
+}
+
+/// What is to be started.
+#[derive(Debug)]
+pub struct Command<'c> {
+    /// Absolute path.
+    pub program: &'c [u8],
+    /// Arguments, the name first.
+    pub argv: CStrings,
+    /// Environment.
+    pub envp: &'c CStrings,
+    /// Descriptors that take the place of stdin, stdout and stderr.
+    pub streams: [Option<i32>; 3],
+}
+
+/// How the tool ended, and what it used.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ended {
+    /// Exit status, if it exited.
+    pub exit: Option<i32>,
+    /// The signal that killed it.
+    pub signal: Option<i32>,
+    /// CPU time in user mode, microseconds.
+    pub user: u64,
+    /// CPU time in the kernel, microseconds.
+    pub sys: u64,
+    /// Peak resident size, KiB.
+    pub rss: u64,
+}
+
+impl Ended {
+    /// Whether it exited with 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.exit == Some(0)
+    }
+}
+
+/// The tool while it runs; 0 before and after.
+static CHILD: AtomicI32 = AtomicI32::new(0);
+/// The last deadly signal that came while no tool ran.
+static CAUGHT: AtomicI32 = AtomicI32::new(0);
+
+/// Signals that are handed on to the tool.
+const FORWARDED: [c_int; 8] = [
+    libc::SIGHUP,
+    libc::SIGINT,
+    libc::SIGQUIT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGTSTP,
+    libc::SIGCONT,
+];
+
+/// Hands a signal on to the tool. What the terminal sends, it sends to the tool as well.
+extern "C" fn forward(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
+    // SAFETY: the kernel hands over a valid `info` for a handler with SA_SIGINFO; `kill`, `getpid` and
+    // access to errno are async-signal-safe, and errno is put back for the code that was interrupted.
+    unsafe {
+        let saved = *libc::__errno_location();
+        let sent_by_process = (*info).si_code <= 0;
+        let child = CHILD.load(Ordering::Relaxed);
+        if child == 0 {
+            if !matches!(signal, libc::SIGTSTP | libc::SIGCONT) {
+                CAUGHT.store(signal, Ordering::Relaxed);
+            }
+        } else if sent_by_process {
+            libc::kill(child, signal);
+        }
+        if signal == libc::SIGTSTP {
+            libc::kill(libc::getpid(), libc::SIGSTOP);
+        }
+        *libc::__errno_location() = saved;
+    }
+}
+
+/// What the child needs; it lives on the parent's stack, which stands still until the child runs the tool.
+struct Handover {
+    program: *const libc::c_char,
+    argv: *const *const libc::c_char,
+    envp: *const *const libc::c_char,
+    streams: [Option<i32>; 3],
+    mask: libc::sigset_t,
+    /// The caller ignores SIGCHLD: the tool is to find that so, but we must not, or its status is lost.
+    ignore_children: bool,
+    parent: libc::pid_t,
+    error: c_int,
+}
+
+/// The child between its birth and the tool.
+extern "C" fn child(handover: *mut c_void) -> c_int {
+    // SAFETY: `handover` points to the parent's `Handover`; the parent is suspended (CLONE_VFORK) until
+    // this ends in `execve` or `_exit`, so nothing else touches it. Only async-signal-safe system calls
+    // are made, and nothing is allocated or dropped.
+    unsafe {
+        let handover = handover.cast::<Handover>();
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+        if libc::getppid() != (*handover).parent {
+            // The parent died before it could be told of.
+            libc::_exit(128 + libc::SIGTERM);
+        }
+        let mut fd = 0;
+        while fd < 3 {
+            if let Some(from) = (*handover).streams[fd as usize]
+                && libc::dup2(from, fd) < 0
+            {
+                (*handover).error = *libc::__errno_location();
+                libc::_exit(127);
+            }
+            fd += 1;
+        }
+        if (*handover).ignore_children {
+            libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const (*handover).mask, ptr::null_mut());
+        libc::execve((*handover).program, (*handover).argv, (*handover).envp);
+        (*handover).error = *libc::__errno_location();
+        libc::_exit(127)
+    }
+}
+
+/// Bytes of stack for the child, which only makes system calls.
+const STACK: usize = 16 * 1024;
+
+impl Command<'_> {
+    /// Becomes the tool. Comes back only if it cannot be started.
+    #[must_use]
+    pub fn exec(&self) -> i32 {
+        let program = [self.program, b"\0"].concat();
+        let (argv, envp) = (self.argv.pointers(), self.envp.pointers());
+        // SAFETY: all three are C strings or null-terminated arrays of such that outlive the call.
+        unsafe { libc::execve(program.as_ptr().cast(), argv.as_ptr(), envp.as_ptr()) };
+        errno()
+    }
+
+    /// Runs the tool to its end.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's error number if it could not be started.
+    pub fn run(&self) -> Result<Ended, i32> {
+        let program = [self.program, b"\0"].concat();
+        let (argv, envp) = (self.argv.pointers(), self.envp.pointers());
+        let mut stack = vec![MaybeUninit::<u128>::uninit(); STACK / 16];
+        // SAFETY: `handover` and `stack` outlive the child's use of them, since CLONE_VFORK suspends us until
+        // it runs the tool or exits. The stack pointer is the end of `stack`, aligned to 16. All signals
+        // are blocked around `clone`, so that no handler runs in the child on borrowed memory; the child
+        // puts the caller's mask back itself. The signal sets and `sigaction` are filled before use.
+        let (pid, error) = unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut mask: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut mask);
+            let ignore_children = libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN;
+            let mut handover = Handover {
+                program: program.as_ptr().cast(),
+                argv: argv.as_ptr(),
+                envp: envp.as_ptr(),
+                streams: self.streams,
+                mask,
+                ignore_children,
+                parent: libc::getpid(),
+                error: 0,
+            };
+            let top = stack.as_mut_ptr().add(stack.len());
+            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+            let pid = libc::clone(child, top.cast(), flags, (&raw mut handover).cast());
+            let error = if pid < 0 { errno() } else { ptr::read_volatile(&raw const handover.error) };
+            if error == 0 {
+                CHILD.store(pid, Ordering::Relaxed);
+                listen();
+            }
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
+            (pid, error)
+        };
+        if pid < 0 {
+            return Err(error);
+        }
+        let ended = wait(pid);
+        if error == 0 { Ok(ended) } else { Err(error) }
+    }
+}
+
+/// Installs the handler for each signal that the caller does not want ignored.
+///
+/// # Safety
+///
+/// To be called with all signals blocked, after the child was started: a child that is to start with the
+/// caller's dispositions must not inherit ours.
+unsafe fn listen() {
+    for signal in FORWARDED {
+        // SAFETY: both structures are valid for the kernel to read and fill; the handler has the type that
+        // SA_SIGINFO asks for.
+        unsafe {
+            let mut old: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, ptr::null(), &raw mut old);
+            if old.sa_sigaction == libc::SIG_IGN {
+                continue;
+            }
+            let mut new: libc::sigaction = std::mem::zeroed();
+            new.sa_sigaction = forward as *const () as usize;
+            new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+            libc::sigfillset(&raw mut new.sa_mask);
+            libc::sigaction(signal, &raw const new, ptr::null_mut());
+        }
+    }
+}
+
+fn wait(pid: libc::pid_t) -> Ended {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the kernel fills `status` and `usage`; `pid` is our child, waited for once.
+    let usage = unsafe {
+        while libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) < 0 && errno() == libc::EINTR {}
+        usage.assume_init()
+    };
+    CHILD.store(0, Ordering::Relaxed);
+    let micros = |time: libc::timeval| time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned();
+    Ended {
+        exit: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+        signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
+        user: micros(usage.ru_utime),
+        sys: micros(usage.ru_stime),
+        rss: usage.ru_maxrss.cast_unsigned(),
+    }
+}
+
+/// A deadly signal that came while no tool ran to hand it to.
+#[must_use]
+pub fn caught() -> Option<i32> {
+    match CAUGHT.load(Ordering::Relaxed) {
+        0 => None,
+        signal => Some(signal),
+    }
+}
+
+/// Ends this process as the tool ended.
+pub fn end_as(ended: &Ended) -> ! {
+    let signal = ended.signal.or_else(caught);
+    // SAFETY: plain calls; the signal set is filled before use. The process ends here.
+    unsafe {
+        if let Some(signal) = signal {
+            // The tool has left its core already, if it may.
+            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+            libc::signal(signal, libc::SIG_DFL);
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, signal);
+            libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
+            libc::kill(libc::getpid(), signal);
+        }
+        libc::_exit(signal.map_or_else(|| ended.exit.unwrap_or(1), |signal| 128 + signal))
+    }
+}
+
+/// Ends this process.
+pub fn exit(status: i32) -> ! {
+    end_as(&Ended { exit: Some(status), ..Ended::default() })
+}

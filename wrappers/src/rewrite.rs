@@ -1,0 +1,314 @@
+//! What becomes of a call: a pure function of the call, the plan and the place. The shim, `explain` and the
+//! tests all come through here, so that what is explained is what is done.
+//!
+//! Order: rules look at the caller's own arguments, each by itself, the first rule that fits counts; then
+//! injections look at what is left. Every change is an [`Edit`] that names its rule and its reason. An
+//! argument for which there is no rule passes untouched.
+
+use std::borrow::Cow;
+
+use crate::args::{Item, What};
+use crate::invocation::{Invocation, archiver_key};
+use crate::paths::{base_name, within};
+use crate::plan::view::{Injection, Profile, Rule};
+use crate::plan::{Action, Dialect, Effect, Kind, LevelTest, Slot};
+use crate::probe::Place;
+
+/// One argument, ours or the caller's.
+pub type Arg<'c> = Cow<'c, [u8]>;
+
+/// One change, or with `before == after` one thing to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit<'c> {
+    /// Name of the rule.
+    pub rule: &'c [u8],
+    /// Why.
+    pub why: &'c [u8],
+    /// Place among the words of the call, response files read in.
+    pub at: usize,
+    /// What the caller gave.
+    pub before: Vec<Arg<'c>>,
+    /// What runs in its place.
+    pub after: Vec<Arg<'c>>,
+}
+
+/// A call that must not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal<'c> {
+    /// Name of the rule.
+    pub rule: &'c [u8],
+    /// Why.
+    pub why: &'c [u8],
+    /// What to do.
+    pub hint: &'c [u8],
+    /// Place among the words.
+    pub at: usize,
+    /// The argument.
+    pub arg: Arg<'c>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default)]
+pub struct Decision<'c> {
+    /// Arguments to run, the name of the tool left out.
+    pub args: Vec<Arg<'c>>,
+    /// What was changed, and what was noted.
+    pub edits: Vec<Edit<'c>>,
+    /// Set if it must not run.
+    pub refusal: Option<Refusal<'c>>,
+    /// Arguments of the second try, if the first one fails.
+    pub retry: Option<Vec<Arg<'c>>>,
+}
+
+impl Decision<'_> {
+    /// Whether any argument is not as the caller gave it.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.edits.iter().any(|edit| edit.before != edit.after)
+    }
+}
+
+/// Decides on a call. `probe` says whether it is one.
+#[must_use]
+pub fn decide<'c>(
+    call: &'c Invocation<'_>,
+    profile: Option<Profile<'c>>,
+    probe: bool,
+    place: Place<'c>,
+) -> Decision<'c> {
+    let rewritable = !matches!(call.kind, Kind::Query) && !internal(call);
+    let Some(profile) = profile.filter(|_| rewritable) else {
+        return Decision { args: call.line.render(&[]), ..Decision::default() };
+    };
+    let mut draft =
+        Draft { call, profile, probe, place, changes: Vec::new(), edits: Vec::new(), dropped: Vec::new() };
+    if let Some(refusal) = draft.rules() {
+        return Decision { refusal: Some(refusal), edits: draft.edits, ..Decision::default() };
+    }
+    if call.dialect == Dialect::Ar {
+        draft.archiver_letters();
+        return draft.finish(&[], &[]);
+    }
+    let before = draft.inject(Slot::Before);
+    let after = draft.inject(Slot::After);
+    draft.finish(&before, &after)
+}
+
+/// A driver that was called to be its own front end.
+fn internal(call: &Invocation<'_>) -> bool {
+    call.items.iter().next().is_some_and(|item| item.effect == Effect::Internal)
+}
+
+struct Draft<'c, 'l> {
+    call: &'c Invocation<'l>,
+    profile: Profile<'c>,
+    probe: bool,
+    place: Place<'c>,
+    /// Words that do not stand: their index and what stands in their place.
+    changes: Vec<(usize, Vec<Arg<'c>>)>,
+    edits: Vec<Edit<'c>>,
+    /// Word indexes of items that were taken out.
+    dropped: Vec<usize>,
+}
+
+impl<'c> Draft<'c, '_> {
+    /// Applies the rules to the caller's arguments.
+    fn rules(&mut self) -> Option<Refusal<'c>> {
+        let call = self.call;
+        for item in call.items.iter().filter(|item| item.what == What::Option && item.effect != Effect::None)
+        {
+            let rule = self.profile.rules().iter().find(|rule| self.applies(*rule, item));
+            let Some(rule) = rule else { continue };
+            let given =
+                || (item.at..item.at + item.words).map(|at| Cow::Borrowed(call.line.text(at))).collect();
+            let after: Vec<Arg<'c>> = match rule.action() {
+                Action::Keep => continue,
+                Action::Refuse => {
+                    let (at, arg) = (item.at, Cow::Borrowed(call.line.text(item.at)));
+                    return Some(Refusal { rule: rule.rule(), why: rule.why(), hint: rule.hint(), at, arg });
+                }
+                Action::Note => given(),
+                Action::Drop => {
+                    self.dropped.push(item.at);
+                    Vec::new()
+                }
+                Action::Replace => {
+                    rule.with().map(|text| replacement(text, item.value(&call.line))).collect()
+                }
+            };
+            let edit = Edit { rule: rule.rule(), why: rule.why(), at: item.at, before: given(), after };
+            if edit.before != edit.after {
+                self.change(item, edit.after.clone());
+            } else if rule.action() != Action::Note {
+                continue;
+            }
+            self.edits.push(edit);
+        }
+        None
+    }
+
+    fn change(&mut self, item: &Item, after: Vec<Arg<'c>>) {
+        self.changes.push((item.at, after));
+        self.changes.extend((item.at + 1..item.at + item.words).map(|at| (at, Vec::new())));
+    }
+
+    fn applies(&self, rule: Rule<'c>, item: &Item) -> bool {
+        if rule.effect() != item.effect || (self.probe && !rule.probes()) || !rule.kinds().has(self.call.kind)
+        {
+            return false;
+        }
+        let value = item.value(&self.call.line);
+        if rule.value().is_some_and(|asked| asked != value) {
+            return false;
+        }
+        let level = match item.effect {
+            Effect::March => self.profile.march(value),
+            _ => Some(item.level),
+        };
+        let family = self.profile.level();
+        match (rule.level(), level) {
+            (LevelTest::Any, _) | (LevelTest::Unknown, None) => true,
+            (LevelTest::Below, Some(level)) => level < family,
+            (LevelTest::Equal, Some(level)) => level == family,
+            (LevelTest::Above, Some(level)) => level > family,
+            (LevelTest::Within, Some(level)) => level <= family,
+            _ => false,
+        }
+    }
+
+    /// Whether the caller's arguments still hold an option with this effect.
+    fn holds(&self, effect: Effect) -> bool {
+        self.call.items.iter().any(|item| item.effect == effect && !self.dropped.contains(&item.at))
+    }
+
+    fn wanted(&self, injection: Injection<'c>) -> bool {
+        let call = self.call;
+        let languages = injection.languages();
+        injection.kinds().has(call.kind)
+            && (!self.probe || injection.probes())
+            && (languages.is_empty() || (!call.languages.is_empty() && call.languages.within(languages)))
+            && !injection.unless().is_some_and(|effect| self.holds(effect))
+    }
+
+    /// The arguments for one slot, each injection with its edit.
+    fn inject(&mut self, slot: Slot) -> Vec<Arg<'c>> {
+        let at = if slot == Slot::Before { 0 } else { self.call.items.end(&self.call.line) };
+        let mut all = Vec::new();
+        for injection in self.profile.injections().iter() {
+            if injection.slot() != slot || !self.wanted(injection) {
+                continue;
+            }
+            let flags: Vec<Arg<'c>> = injection.flags().map(|flag| self.filled(flag)).collect();
+            all.extend_from_slice(&flags);
+            self.edits.push(Edit {
+                rule: injection.rule(),
+                why: injection.why(),
+                at,
+                before: Vec::new(),
+                after: flags,
+            });
+        }
+        all
+    }
+
+    /// Fills in what only the call knows.
+    fn filled(&self, flag: &'c [u8]) -> Arg<'c> {
+        if !flag.contains(&b'{') {
+            return Cow::Borrowed(flag);
+        }
+        let flag = fill(flag, b"{source}", &self.unit());
+        let flag = fill(&flag, b"{cwd}", self.place.cwd);
+        Cow::Owned(fill(&flag, b"{temp}", self.place.temp))
+    }
+
+    /// A name for what is compiled that does not depend on where: the source's file name, and the output
+    /// as seen from the working folder. Random folders of a build are in neither.
+    fn unit(&self) -> Vec<u8> {
+        let source = self.call.sources.first().map_or(b"".as_slice(), |at| base_name(self.call.input(*at)));
+        let output = self.call.outputs.first().map_or(b"".as_slice(), Vec::as_slice);
+        let inside = output.strip_prefix(self.place.cwd).filter(|_| within(output, self.place.cwd));
+        let output = match inside {
+            Some(rest) => rest.strip_prefix(b"/").unwrap_or(rest),
+            None if output.starts_with(b"/") => base_name(output),
+            None => output,
+        };
+        [source, b":", output].concat()
+    }
+
+    /// An archiver's flags are letters, put behind its operation: `rcs` becomes `rcsD`. With `u` (replace
+    /// only newer members) or `U` the caller asks for the real dates.
+    fn archiver_letters(&mut self) {
+        let call = self.call;
+        let Some(key) = archiver_key(&call.line) else { return };
+        let given = call.line.text(key);
+        for injection in self.profile.injections().iter() {
+            let asks_dates = given.iter().any(|letter| matches!(letter, b'u' | b'U' | b'D'));
+            if asks_dates || call.kind != Kind::Archive || !self.wanted(injection) {
+                continue;
+            }
+            let letters = [given, &injection.flags().collect::<Vec<_>>().concat()].concat();
+            let after: Vec<Arg<'c>> = vec![Cow::Owned(letters)];
+            self.changes.push((key, after.clone()));
+            let before = vec![Cow::Borrowed(given)];
+            self.edits.push(Edit { rule: injection.rule(), why: injection.why(), at: key, before, after });
+        }
+    }
+
+    fn finish(mut self, before: &[Arg<'c>], after: &[Arg<'c>]) -> Decision<'c> {
+        let call = self.call;
+        let retry = self.second_try();
+        // The end of the caller's own arguments: either the end of the line, or a word inside of it.
+        let end = call.items.end(&call.line);
+        let inside = end < call.line.words().len() && call.dialect != Dialect::Ar;
+        let with_tail = |tail: &[Arg<'c>]| {
+            let mut changes = self.changes.clone();
+            if inside && !tail.is_empty() {
+                let present =
+                    changes.iter().position(|(at, _)| *at == end).map(|index| changes.swap_remove(index).1);
+                let word = present.unwrap_or_else(|| vec![Cow::Borrowed(call.line.text(end))]);
+                changes.push((end, [tail, &word].concat()));
+            }
+            changes.sort_by_key(|(at, _)| *at);
+            let mut args = [before, &call.line.render(&changes)].concat();
+            if !inside {
+                args.extend_from_slice(tail);
+            }
+            args
+        };
+        let args = with_tail(after);
+        let retry = retry.map(|flags| with_tail(&[after, &flags].concat()));
+        Decision { args, edits: std::mem::take(&mut self.edits), refusal: None, retry }
+    }
+
+    /// What a second try appends, if there is to be one.
+    fn second_try(&self) -> Option<Vec<Arg<'c>>> {
+        let demote = self.profile.demote().filter(|_| !self.probe)?;
+        if !self.holds(Effect::Werror) && !self.holds(Effect::WerrorOne) {
+            return None;
+        }
+        let mut flags: Vec<Arg<'c>> = demote.flags().map(Cow::Borrowed).collect();
+        for item in self.call.items.iter().filter(|item| item.effect == Effect::WerrorOne) {
+            let name = item.value(&self.call.line).split(|byte| *byte == b'=').next().unwrap_or_default();
+            flags.push(Cow::Owned([demote.each(), name].concat()));
+        }
+        Some(flags)
+    }
+}
+
+/// An argument of a rule, with the value of the one it replaces filled in.
+fn replacement<'c>(text: &'c [u8], value: &[u8]) -> Arg<'c> {
+    if text.contains(&b'{') { Cow::Owned(fill(text, b"{value}", value)) } else { Cow::Borrowed(text) }
+}
+
+/// `text` with each `key` replaced by `value`.
+fn fill(text: &[u8], key: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + value.len());
+    let mut rest = text;
+    while let Some(at) = rest.windows(key.len()).position(|window| window == key) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(value);
+        rest = &rest[at + key.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}

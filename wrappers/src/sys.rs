@@ -1,0 +1,282 @@
+//! The system calls that the shim needs, made safe. It holds no decision.
+//!
+//! Descriptors of ours are always above 2 and close on exec: a caller that closed stdin finds it closed
+//! for the tool too, and no file of ours ever takes its place.
+
+use std::ffi::{CStr, c_char, c_int};
+
+/// Arguments or environment as the kernel handed them over.
+///
+/// # Safety
+///
+/// `list` must be an array of pointers to C strings that ends with a null pointer, and both must live as
+/// long as the process, as those that `main` gets do.
+#[must_use]
+pub unsafe fn strings(list: *const *const c_char) -> Vec<&'static [u8]> {
+    let mut all = Vec::with_capacity(64);
+    let mut at = list;
+    // SAFETY: the caller promises a null-terminated array of C strings; `at` stops at its end.
+    unsafe {
+        while !at.is_null() && !(*at).is_null() {
+            all.push(CStr::from_ptr(*at).to_bytes());
+            at = at.add(1);
+        }
+    }
+    all
+}
+
+/// A path for the kernel; `None` if it holds a NUL.
+fn c_path(path: &[u8]) -> Option<Vec<u8>> {
+    (!path.contains(&0)).then(|| [path, b"\0"].concat())
+}
+
+/// The error of the last system call.
+#[must_use]
+pub fn errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(0)
+}
+
+/// A descriptor of ours.
+#[derive(Debug)]
+pub struct Fd(c_int);
+
+impl Drop for Fd {
+    fn drop(&mut self) {
+        // SAFETY: the descriptor is ours and is not used after this.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+impl Fd {
+    /// Takes a new descriptor, and moves it if it has the number of a closed stream.
+    fn take(fd: c_int) -> Result<Self, i32> {
+        if fd < 0 {
+            return Err(errno());
+        }
+        let fd = Self(fd);
+        if fd.0 > 2 {
+            return Ok(fd);
+        }
+        // SAFETY: plain call on a descriptor of ours; the low one is closed by `drop`.
+        let high = unsafe { libc::fcntl(fd.0, libc::F_DUPFD_CLOEXEC, 3) };
+        if high < 0 { Err(errno()) } else { Ok(Self(high)) }
+    }
+
+    fn open(path: &[u8], flags: c_int) -> Result<Self, i32> {
+        let path = c_path(path).ok_or(libc::EINVAL)?;
+        // SAFETY: `path` is a C string that outlives the call.
+        Self::take(unsafe { libc::open(path.as_ptr().cast(), flags | libc::O_CLOEXEC, 0o666) })
+    }
+
+    /// Opens for reading.
+    pub fn read_only(path: &[u8]) -> Result<Self, i32> {
+        Self::open(path, libc::O_RDONLY)
+    }
+
+    /// Opens for writing at the end; the file must be there.
+    pub fn append(path: &[u8]) -> Result<Self, i32> {
+        Self::open(path, libc::O_WRONLY | libc::O_APPEND)
+    }
+
+    /// Makes a new file; fails if there is one.
+    pub fn create_new(path: &[u8]) -> Result<Self, i32> {
+        Self::open(path, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL)
+    }
+
+    /// A file in memory.
+    pub fn memory() -> Result<Self, i32> {
+        // SAFETY: the name is a C string literal.
+        Self::take(unsafe { libc::memfd_create(c"crosswheel".as_ptr(), libc::MFD_CLOEXEC) })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> i32 {
+        self.0
+    }
+
+    /// Whether it is a plain file, and how long.
+    #[must_use]
+    pub fn file_size(&self) -> Option<u64> {
+        stat(self.0)
+            .filter(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+            .map(|stat| stat.st_size.cast_unsigned())
+    }
+
+    /// Reads to the end.
+    pub fn read_all(&self) -> Result<Vec<u8>, i32> {
+        let size = self.file_size().unwrap_or(0);
+        let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
+        read_into(self.0, &mut all)?;
+        Ok(all)
+    }
+
+    /// Back to the start.
+    pub fn rewind(&self) {
+        // SAFETY: plain call on a descriptor of ours.
+        unsafe { libc::lseek(self.0, 0, libc::SEEK_SET) };
+    }
+}
+
+/// Reads a descriptor to its end.
+pub fn read_into(fd: i32, all: &mut Vec<u8>) -> Result<(), i32> {
+    loop {
+        if all.capacity() == all.len() {
+            all.reserve(64 * 1024);
+        }
+        let room = all.spare_capacity_mut();
+        // SAFETY: the kernel writes at most `room.len()` bytes at `room`.
+        let read = unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };
+        match usize::try_from(read) {
+            Ok(0) => return Ok(()),
+            // SAFETY: the kernel filled `read` bytes behind the present ones.
+            Ok(read) => unsafe { all.set_len(all.len() + read) },
+            Err(_) if errno() == libc::EINTR => {}
+            Err(_) => return Err(errno()),
+        }
+    }
+}
+
+/// Writes all of it, in as many calls as the kernel wants.
+pub fn write_all(fd: i32, mut bytes: &[u8]) -> Result<(), i32> {
+    while !bytes.is_empty() {
+        let written = write_once(fd, bytes)?;
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}
+
+/// One write.
+pub fn write_once(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
+    loop {
+        // SAFETY: `bytes` is readable for its length.
+        let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(written) {
+            Ok(written) => return Ok(written),
+            Err(_) if errno() == libc::EINTR => {}
+            Err(_) => return Err(errno()),
+        }
+    }
+}
+
+fn stat(fd: c_int) -> Option<libc::stat> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the kernel fills `stat` if it answers 0, and only then is it read.
+    unsafe { (libc::fstat(fd, stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) }
+}
+
+/// Whether a stream is open.
+#[must_use]
+pub fn is_open(fd: i32) -> bool {
+    // SAFETY: plain call; a closed descriptor gives an error.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Whether two streams are the same file, as after `2>&1`.
+#[must_use]
+pub fn same_file(a: i32, b: i32) -> bool {
+    match (stat(a), stat(b)) {
+        (Some(a), Some(b)) => a.st_dev == b.st_dev && a.st_ino == b.st_ino,
+        _ => false,
+    }
+}
+
+/// Whether a stream is a terminal.
+#[must_use]
+pub fn is_terminal(fd: i32) -> bool {
+    // SAFETY: plain call.
+    unsafe { libc::isatty(fd) == 1 }
+}
+
+/// Reads a plain file. Pipes are left alone: reading one would take its content from the tool.
+pub fn read_file(path: &[u8]) -> Result<Vec<u8>, i32> {
+    let fd = Fd::read_only(path)?;
+    fd.file_size().ok_or(libc::EINVAL)?;
+    fd.read_all()
+}
+
+/// Reads a plain file, but not one that a tool would wait at to be opened, such as a pipe.
+#[must_use]
+pub fn read_plain(path: &[u8]) -> Option<Vec<u8>> {
+    let c_path = c_path(path)?;
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `c_path` is a C string; the kernel fills `stat` if it answers 0, and only then is it read.
+    let mode = unsafe {
+        (libc::stat(c_path.as_ptr().cast(), stat.as_mut_ptr()) == 0).then(|| stat.assume_init().st_mode)?
+    };
+    if mode & libc::S_IFMT != libc::S_IFREG { None } else { read_file(path).ok() }
+}
+
+/// Takes a file away; whether it was there does not matter.
+pub fn remove(path: &[u8]) {
+    if let Some(path) = c_path(path) {
+        // SAFETY: `path` is a C string.
+        unsafe { libc::unlink(path.as_ptr().cast()) };
+    }
+}
+
+/// Where a symbolic link points.
+#[must_use]
+pub fn read_link(path: &[u8]) -> Option<Vec<u8>> {
+    let path = c_path(path)?;
+    let mut target = vec![0; libc::PATH_MAX as usize];
+    // SAFETY: the kernel writes at most `target.len()` bytes.
+    let len = unsafe { libc::readlink(path.as_ptr().cast(), target.as_mut_ptr().cast(), target.len()) };
+    target.truncate(usize::try_from(len).ok()?);
+    Some(target)
+}
+
+/// The path that the kernel was given to run this program. Without `/proc` it is all there is.
+#[must_use]
+pub fn exec_path() -> Option<Vec<u8>> {
+    // SAFETY: the auxiliary vector lives as long as the process; AT_EXECFN is a C string in it, or 0.
+    unsafe {
+        let path = libc::getauxval(libc::AT_EXECFN) as *const c_char;
+        (!path.is_null()).then(|| CStr::from_ptr(path).to_bytes().to_vec())
+    }
+}
+
+/// The working folder; `None` if it was deleted.
+#[must_use]
+pub fn cwd() -> Option<Vec<u8>> {
+    let mut path = vec![0; libc::PATH_MAX as usize];
+    // SAFETY: `getcwd` writes a C string of at most `path.len()` bytes, or answers null.
+    unsafe {
+        if libc::getcwd(path.as_mut_ptr().cast(), path.len()).is_null() {
+            return None;
+        }
+    }
+    let len = path.iter().position(|byte| *byte == 0)?;
+    path.truncate(len);
+    // A working folder outside of our root is shown as `(unreachable)/…`.
+    path.starts_with(b"/").then_some(path)
+}
+
+/// Nanoseconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills `time`.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
+    time.tv_sec.cast_unsigned().wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec.cast_unsigned())
+}
+
+/// Process numbers of this process and of its parent.
+#[must_use]
+pub fn pids() -> (i32, i32) {
+    // SAFETY: both always succeed.
+    unsafe { (libc::getpid(), libc::getppid()) }
+}
+
+/// What the kernel says of an error, with our own words for the usual ones (musl's are the same; this
+/// keeps the tables of the C library out of the hot path).
+#[must_use]
+pub fn describe(errno: i32) -> String {
+    match errno {
+        libc::ENOENT => "no such file or directory".into(),
+        libc::EACCES => "permission denied".into(),
+        libc::E2BIG => "argument list too long".into(),
+        libc::ENOSPC => "no space left on device".into(),
+        other => std::io::Error::from_raw_os_error(other).to_string(),
+    }
+}
