@@ -1,7 +1,7 @@
 //! One family: a fresh copy of the source, built by its own backend through the shim, held against the record.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,12 +11,12 @@ use super::interpreter::Interpreter;
 use super::isolation::Environment;
 use super::report::{Calls, Fault, FamilyReport};
 use super::reproducible::Reproducible;
-use super::shim::{Shim, Shims};
+use super::shim::Shims;
 use super::source::Source;
 use super::work::WorkArea;
 use super::{Event, Observer, Request, deliver, plural, traces, tree};
 use crate::capture::{Call, Log, Outcome};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 
 /// All that the families of a call share.
 pub struct Scene<'a> {
@@ -66,13 +66,21 @@ fn prepended(folder: &Path, path: Option<&OsStr>) -> OsString {
     all
 }
 
+/// What a variable will be in the build.
+fn lookup(variables: &Variables, name: &str) -> Option<OsString> {
+    match variables.iter().rev().find(|(known, _)| known == name) {
+        Some((_, value)) => value.clone(),
+        None => std::env::var_os(name),
+    }
+}
+
 impl Scene<'_> {
-    /// Builds for one family; what went wrong is in the report.
-    pub fn build(&self, family: &str, log: &Path, observer: &mut dyn Observer) -> FamilyReport {
+    /// Builds for one family, the `number`th (from 0); what went wrong is in the report.
+    pub fn build(&self, number: usize, log: &Path, observer: &mut dyn Observer) -> FamilyReport {
         let start = Instant::now();
-        let mut report =
-            FamilyReport { family: family.to_owned(), log: log.to_owned(), ..FamilyReport::default() };
-        if let Err(error) = self.try_build(family, log, &mut report, observer) {
+        let family = self.request.families[number].clone();
+        let mut report = FamilyReport { family, log: log.to_owned(), ..FamilyReport::default() };
+        if let Err(error) = self.try_build(number, &mut report, observer) {
             report.error = Some(error.message);
             report.hint = error.hint;
         }
@@ -80,14 +88,9 @@ impl Scene<'_> {
         report
     }
 
-    fn try_build(
-        &self,
-        family: &str,
-        log: &Path,
-        report: &mut FamilyReport,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
+    fn try_build(&self, number: usize, report: &mut FamilyReport, observer: &mut dyn Observer) -> Result<()> {
         let area = self.area;
+        let log = report.log.clone();
         area.emptied(&area.source_home())?;
         area.emptied(&area.temporary())?;
         area.emptied(&area.wheels())?;
@@ -98,9 +101,16 @@ impl Scene<'_> {
             let set = reproducible.variables().into_iter();
             variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
         }
-        let record = log.join("record.jsonl");
-        let shim = self.shims.open(family, &self.environment.python, &record, area, &variables, self.reproducible)?;
-        variables.extend(shim.variables.iter().cloned());
+        let shim = self.shims.open(
+            number,
+            &self.environment.python,
+            &log,
+            area,
+            &|name| lookup(&variables, name),
+            self.reproducible,
+        )?;
+        variables.extend(shim.variables());
+        report.warnings.extend(shim.remarks());
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -113,28 +123,23 @@ impl Scene<'_> {
             umask: self.reproducible.map(|_| 0o022),
             log: &backend_log,
         };
-        let mut watch = Watch::new(&record, &backend_log);
+        let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
-        let record = record.is_file().then(|| Log::open(&record)).transpose()?;
-        if let Some(record) = &record {
-            report.calls = calls(record);
-            if let Some(told) = record.damage.told() {
-                report.warnings.push(told);
-            }
-        }
+        let bin = shim.bin().to_owned();
+        let record = Log::open(&shim.close()?)?;
+        report.calls = calls(&record);
+        report.warnings.extend(record.damage.sentences());
         let wheel = built?;
-        if let Some(record) = &record {
-            self.failed_compiles(record, report);
-            self.audit(&wheel, record, &shim, report)?;
-        }
+        self.failed_compiles(&record, report);
+        self.audit(&wheel, &record, report)?;
         if self.reproducible.is_some() {
-            self.traces(&wheel, &shim, report)?;
+            self.traces(&wheel, &bin, report)?;
         }
         if report.faults.is_empty() {
-            let home = log.parent().unwrap_or(log);
+            let home = log.parent().unwrap_or(&log);
             report.wheel = Some(deliver::deliver(&wheel, home)?);
         } else {
-            report.rejected = Some(deliver::deliver(&wheel, log)?.path);
+            report.rejected = Some(deliver::deliver(&wheel, &log)?.path);
         }
         Ok(())
     }
@@ -184,14 +189,12 @@ impl Scene<'_> {
         format!("the {} of {what} by {} {how} (call {})", call.kind.name(), call.tool, call.id)
     }
 
-    fn audit(&self, _wheel: &Path, _record: &Log, _shim: &Shim, _report: &mut FamilyReport) -> Result<()> {
+    fn audit(&self, _wheel: &Path, _record: &Log, _report: &mut FamilyReport) -> Result<()> {
         Ok(())
     }
 
-    fn traces(&self, wheel: &Path, shim: &Shim, report: &mut FamilyReport) -> Result<()> {
-        let mut folders = vec![self.area.root()];
-        folders.extend(shim.bin.as_deref());
-        let found = traces::find(wheel, &folders)?;
+    fn traces(&self, wheel: &Path, bin: &Path, report: &mut FamilyReport) -> Result<()> {
+        let found = traces::find(wheel, &[self.area.root(), bin])?;
         if let Some(first) = found.first() {
             report.warnings.push(format!(
                 "{} file{} of the wheel name{} a folder of this build ({first}{}): another build gives other bytes",

@@ -176,7 +176,7 @@ fn build_in(
         if index > 0 && setup_log.is_file() {
             fs::copy(&setup_log, logs[index].join("setup.log")).context("copying", &setup_log)?;
         }
-        let report = scene.build(name, &logs[index], observer);
+        let report = scene.build(index, &logs[index], observer);
         interrupt::check()?;
         if request.keep {
             area.set_aside(name)?;

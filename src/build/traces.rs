@@ -19,7 +19,7 @@ pub fn find(wheel: &Path, folders: &[&Path]) -> Result<Vec<String>> {
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index).map_err(broken)?;
         if holds(&mut entry, &names).context("reading", wheel)? {
-            found.push(entry.name().to_owned());
+            found.push(String::from_utf8_lossy(entry.name_raw()).into_owned());
         }
     }
     Ok(found)

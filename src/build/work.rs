@@ -72,6 +72,12 @@ impl WorkArea {
         self.root.join("tmp")
     }
 
+    /// The session: shim folder, plan and record.
+    #[must_use]
+    pub fn shims(&self) -> PathBuf {
+        self.root.join("cw")
+    }
+
     /// Where the backend puts its wheel.
     #[must_use]
     pub fn wheels(&self) -> PathBuf {
