@@ -99,9 +99,8 @@ fn untar(file: File, writer: &mut Writer) -> Result<()> {
 fn unzip(file: File, writer: &mut Writer) -> Result<()> {
     const LINK: u32 = 0o120_000;
     let archive = writer.archive;
-    let broken = |error: zip::result::ZipError| {
-        Error::failed(format!("reading {}: {error}", archive.display()))
-    };
+    let broken =
+        |error: zip::result::ZipError| Error::failed(format!("reading {}: {error}", archive.display()));
     let mut zip = zip::ZipArchive::new(io::BufReader::new(file)).map_err(broken)?;
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index).map_err(broken)?;
@@ -188,7 +187,8 @@ impl Writer<'_> {
                 symlink(&target, &path).context("linking", &path)?;
             }
             Item::HardLink(target) => {
-                let Some(end) = contained(Path::new(""), &target).filter(|end| end.starts_with(&first)) else {
+                let Some(end) = contained(Path::new(""), &target).filter(|end| end.starts_with(&first))
+                else {
                     return Err(self.refuse(name, "is a link that points out of the archive"));
                 };
                 self.parents(&end, name)?;

@@ -60,9 +60,10 @@ impl Backend {
             return Ok(Self { requires, object: LEGACY.to_owned(), path: None });
         };
         for folder in system.backend_path.iter().flatten() {
-            let inside = root.join(folder).canonicalize().is_ok_and(|full| {
-                root.canonicalize().is_ok_and(|root| full.starts_with(root))
-            });
+            let inside = root
+                .join(folder)
+                .canonicalize()
+                .is_ok_and(|full| root.canonicalize().is_ok_and(|root| full.starts_with(root)));
             if !inside {
                 return Err(Error::failed(format!(
                     "pyproject.toml of the source: backend-path names `{folder}`, which is no folder in it"
@@ -109,8 +110,9 @@ impl Runner<'_> {
     pub fn requires(&self) -> Result<Vec<String>> {
         let value =
             self.call("get_requires_for_build_wheel", &[self.config()], Some(json!([])), &mut || {})?;
-        serde_json::from_value(value)
-            .map_err(|_| Error::failed("the backend's get_requires_for_build_wheel returns no list of requirements"))
+        serde_json::from_value(value).map_err(|_| {
+            Error::failed("the backend's get_requires_for_build_wheel returns no list of requirements")
+        })
     }
 
     /// `prepare_metadata_for_build_wheel`: name and version; `None` if the backend has no such hook.
@@ -195,7 +197,8 @@ impl Runner<'_> {
         let said: Option<Answer> = fs::read(&answer).ok().and_then(|text| serde_json::from_slice(&text).ok());
         match said {
             Some(Answer { unavailable: Some(why), .. }) => {
-                let error = Error::failed(format!("the build backend {} cannot be used: {why}", self.backend.object));
+                let error =
+                    Error::failed(format!("the build backend {} cannot be used: {why}", self.backend.object));
                 Err(if self.environment.root.is_none() {
                     error.hint(format!(
                         "without isolation these must be installed already: {}",
@@ -208,7 +211,11 @@ impl Runner<'_> {
             Some(Answer { value: Some(value), .. }) if status.success() => Ok(value),
             // A hook that returns None, as the answer of one that is not there.
             Some(Answer { value: None, .. }) if status.success() => Ok(Value::Null),
-            _ => Err(process::failure(&format!("{hook} of the backend {}", self.backend.object), status, self.log)),
+            _ => Err(process::failure(
+                &format!("{hook} of the backend {}", self.backend.object),
+                status,
+                self.log,
+            )),
         }
     }
 }

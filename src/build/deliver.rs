@@ -15,10 +15,8 @@ pub fn deliver(wheel: &Path, folder: &Path) -> Result<WheelReport> {
     let name = wheel.file_name().unwrap_or_default();
     let target: PathBuf = folder.join(name);
     let mut source = File::open(wheel).context("opening", wheel)?;
-    let mut part = tempfile::Builder::new()
-        .prefix(".xw-")
-        .tempfile_in(folder)
-        .context("making a file in", folder)?;
+    let mut part =
+        tempfile::Builder::new().prefix(".xw-").tempfile_in(folder).context("making a file in", folder)?;
     let mut digest = Sha256::new();
     let mut size = 0;
     let mut block = vec![0; 1 << 16];

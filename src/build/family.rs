@@ -9,13 +9,13 @@ use std::time::Instant;
 use super::backend::{Backend, Runner};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
-use super::report::{Calls, Fault, FamilyReport};
+use super::report::{Calls, FamilyReport};
 use super::reproducible::Reproducible;
 use super::shim::Shims;
 use super::source::Source;
 use super::work::WorkArea;
-use super::{Event, Observer, Request, deliver, plural, traces, tree};
-use crate::capture::{Call, Log, Outcome};
+use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
+use crate::capture::Log;
 use crate::error::{IoContext, Result};
 
 /// All that the families of a call share.
@@ -130,7 +130,12 @@ impl Scene<'_> {
         report.calls = calls(&record);
         report.warnings.extend(record.damage.sentences());
         let wheel = built?;
-        self.failed_compiles(&record, report);
+        let failed = failed::compiles(&record, self.built, &backend_log);
+        if self.request.allow_failed_compiles {
+            report.failed_compiles.extend(failed.into_iter().map(|fault| fault.message));
+        } else {
+            report.faults.extend(failed);
+        }
         self.audit(&wheel, &record, report)?;
         if self.reproducible.is_some() {
             self.traces(&wheel, &bin, report)?;
@@ -142,51 +147,6 @@ impl Scene<'_> {
             report.rejected = Some(deliver::deliver(&wheel, &log)?.path);
         }
         Ok(())
-    }
-
-    /// Compiles that failed although the backend is content: an extension that was optional, a fall-back to pure
-    /// Python. What is missing from the wheel shows only when somebody imports it.
-    fn failed_compiles(&self, record: &Log, report: &mut FamilyReport) {
-        for call in record.failed_work() {
-            let told = self.told(call);
-            if self.request.allow_failed_compiles {
-                report.failed_compiles.push(told);
-            } else {
-                report.faults.push(Fault {
-                    message: told,
-                    hint: Some(format!(
-                        "the backend went on without it; `crosswheel log show {} {}` shows the call, \
-                         --allow-failed-compiles lets it pass",
-                        call.id,
-                        report.log.display()
-                    )),
-                });
-            }
-        }
-    }
-
-    fn told(&self, call: &Call) -> String {
-        let inputs: Vec<String> = call
-            .inputs
-            .iter()
-            .map(|input| {
-                let path = call.resolve(input);
-                path.strip_prefix(self.built).unwrap_or(&path).display().to_string()
-            })
-            .collect();
-        let how = match call.outcome() {
-            Outcome::Signal(signal) => format!("was killed by signal {signal}"),
-            Outcome::Refused => "was refused".to_owned(),
-            Outcome::NotStarted => "could not be started".to_owned(),
-            Outcome::Exit(status) => format!("failed with exit status {status}"),
-            Outcome::Succeeded | Outcome::InFlight => "did not end".to_owned(),
-        };
-        let what = if inputs.len() > 3 {
-            format!("{} and {} more", inputs[..2].join(", "), inputs.len() - 2)
-        } else {
-            inputs.join(", ")
-        };
-        format!("the {} of {what} by {} {how} (call {})", call.kind.name(), call.tool, call.id)
     }
 
     fn audit(&self, _wheel: &Path, _record: &Log, _report: &mut FamilyReport) -> Result<()> {

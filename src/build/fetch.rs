@@ -55,8 +55,9 @@ pub fn fetch(requirement: &str, python: &Interpreter, area: &WorkArea) -> Result
     let mut command = Command::new(&python.executable);
     command.arg(script).arg(requirement).arg(&folder).arg(cache().unwrap_or_default());
     match process::answer(&mut command)? {
-        Ok(stdout) => serde_json::from_slice(&stdout)
-            .map_err(|error| Error::failed(format!("fetching {requirement}: the answer is garbled: {error}"))),
+        Ok(stdout) => serde_json::from_slice(&stdout).map_err(|error| {
+            Error::failed(format!("fetching {requirement}: the answer is garbled: {error}"))
+        }),
         Err(said) => Err(refused(requirement, python, &said)),
     }
 }
@@ -79,14 +80,19 @@ fn refused(requirement: &str, python: &Interpreter, said: &str) -> Error {
     let error = Error::failed(format!("fetching {requirement}: {}", refusal.message));
     match refusal.error.as_str() {
         "no-pip" | "old-pip" => error.hint(pip_hint(&python.executable)),
-        "new-pip" => error.hint("use a Python with another pip (22.3 to 26 are known), or give the sdist as a file"),
+        "new-pip" => {
+            error.hint("use a Python with another pip (22.3 to 26 are known), or give the sdist as a file")
+        }
         "no-version" => error.hint(format!("the newest that there are: {}", refusal.available.join(", "))),
         "no-sdist" if refusal.sources.is_empty() => {
             error.hint("give a folder with its source, such as a git checkout")
         }
         "no-sdist" => error.hint(format!("there are sources of: {}", refusal.sources.join(", "))),
         "requirement" => Error { exit: crate::error::Exit::Usage, ..error },
-        _ => match said.lines().filter(|line| line.starts_with("WARNING") || line.starts_with("ERROR")).next_back()
+        _ => match said
+            .lines()
+            .filter(|line| line.starts_with("WARNING") || line.starts_with("ERROR"))
+            .next_back()
         {
             Some(line) => error.hint(format!("pip said: {line}")),
             None => error.hint("see `pip config list` for the indexes that pip uses"),

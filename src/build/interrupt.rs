@@ -24,7 +24,9 @@ pub fn install() {
         // handed over, and the handler does nothing but one atomic store, which is async-signal-safe.
         unsafe {
             let mut old: libc::sigaction = std::mem::zeroed();
-            if libc::sigaction(signal, std::ptr::null(), &raw mut old) == 0 && old.sa_sigaction == libc::SIG_IGN {
+            if libc::sigaction(signal, std::ptr::null(), &raw mut old) == 0
+                && old.sa_sigaction == libc::SIG_IGN
+            {
                 continue;
             }
             let mut action: libc::sigaction = std::mem::zeroed();

@@ -76,7 +76,12 @@ impl Installer {
             Self::Pip(words) => {
                 let mut command = Command::new(&words[0]);
                 command.args(&words[1..]).arg("--python").arg(python);
-                command.args(["install", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"]);
+                command.args([
+                    "install",
+                    "--no-input",
+                    "--disable-pip-version-check",
+                    "--no-warn-script-location",
+                ]);
                 command
             }
         }

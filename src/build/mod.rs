@@ -11,6 +11,7 @@
 //! | [`backend`] | PEP 517: the package's own build |
 //! | [`reproducible`] | what makes two builds give the same bytes |
 //! | [`family`] | one family: shim, build, record, audit, wheel |
+//! | [`failed`] | compiles that failed although the backend is content |
 //! | [`deliver`], [`traces`] | the wheel into its folder; names of our folders left in it |
 //! | [`report`] | what is told at the end |
 //! | [`work`], [`process`], [`interrupt`] | the work area, commands, signals |
@@ -21,6 +22,7 @@
 pub mod archive;
 pub mod backend;
 pub mod deliver;
+pub mod failed;
 pub mod family;
 pub mod fetch;
 pub mod hunks;
@@ -34,8 +36,8 @@ pub mod report;
 pub mod reproducible;
 pub mod shim;
 pub mod source;
-pub mod tree;
 pub mod traces;
+pub mod tree;
 pub mod work;
 
 use std::ffi::OsString;
@@ -139,7 +141,11 @@ fn build_in(
     if !patches.is_empty() {
         let root = setup.source()?.root.clone();
         patches::apply(&patches, &root)?;
-        observer.event(Event::Note(&format!("{} patch{} applied", patches.len(), plural(patches.len(), "es"))));
+        observer.event(Event::Note(&format!(
+            "{} patch{} applied",
+            patches.len(),
+            plural(patches.len(), "es")
+        )));
     }
     let backend = Backend::read(&setup.source()?.root)?;
     let environment = setup.environment(observer)?.clone();
@@ -326,8 +332,10 @@ impl<'a> Setup<'a> {
         let known = self.natively(&backend, |runner| runner.metadata())?;
         let source = self.source()?;
         let Some((name, version)) = known else {
-            return Err(Error::failed("the source does not say which version it is, and patches depend on it")
-                .hint("build from a source distribution, or without the patches (move their folder aside)"));
+            return Err(Error::failed(
+                "the source does not say which version it is, and patches depend on it",
+            )
+            .hint("build from a source distribution, or without the patches (move their folder aside)"));
         };
         source.name = Some(name);
         source.version = Some(version);

@@ -39,8 +39,9 @@ pub fn select(folder: &Path, name: &str, version: &str) -> Result<Vec<Patch>> {
         return Ok(Vec::new());
     }
     let parsed = Version::parse(version).ok_or_else(|| {
-        Error::failed(format!("{name} has the version `{version}`, which PEP 440 does not know"))
-            .hint(format!("patches for {name} cannot be chosen; rename {} to build without", folders[0].display()))
+        Error::failed(format!("{name} has the version `{version}`, which PEP 440 does not know")).hint(
+            format!("patches for {name} cannot be chosen; rename {} to build without", folders[0].display()),
+        )
     })?;
     let mut chosen: BTreeMap<String, PathBuf> = BTreeMap::new();
     for folder in folders {
@@ -108,15 +109,18 @@ fn package_folders(folder: &Path, name: &str) -> Result<Vec<PathBuf>> {
 fn patch_files(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut files = entries(folder)?;
     files.retain(|(name, _)| {
-        Path::new(name).extension().is_some_and(|ext| ext == "patch" || ext == "diff") && !name.starts_with('.')
+        Path::new(name).extension().is_some_and(|ext| ext == "patch" || ext == "diff")
+            && !name.starts_with('.')
     });
     for (name, path) in &files {
-        let numbered = name.as_bytes().get(..5).is_some_and(|start| {
-            start[..4].iter().all(u8::is_ascii_digit) && start[4] == b'-'
-        });
+        let numbered = name
+            .as_bytes()
+            .get(..5)
+            .is_some_and(|start| start[..4].iter().all(u8::is_ascii_digit) && start[4] == b'-');
         if !numbered || Path::new(name).extension() != Some(OsStr::new("patch")) {
-            return Err(Error::usage(format!("{} is not named as a patch is", path.display()))
-                .hint("call it such as `0001-what-it-does.patch`: the number says in which order they apply"));
+            return Err(Error::usage(format!("{} is not named as a patch is", path.display())).hint(
+                "call it such as `0001-what-it-does.patch`: the number says in which order they apply",
+            ));
         }
     }
     Ok(files)
@@ -222,7 +226,8 @@ impl Staged<'_> {
                         fs::remove_file(&full).context("patching", &full)?;
                     }
                     fs::write(&full, bytes).context("patching", &full)?;
-                    fs::set_permissions(&full, fs::Permissions::from_mode(mode)).context("patching", &full)?;
+                    fs::set_permissions(&full, fs::Permissions::from_mode(mode))
+                        .context("patching", &full)?;
                 }
                 None if full.exists() => fs::remove_file(&full).context("removing", &full)?,
                 None => {}
@@ -304,7 +309,9 @@ impl One<'_> {
             && let Some(path) = from
         {
             if to.is_none() && !bytes.is_empty() {
-                return Err(self.error(format!("{place} is to be removed, but has more lines than the patch knows")));
+                return Err(
+                    self.error(format!("{place} is to be removed, but has more lines than the patch knows"))
+                );
             }
             staged.files.insert(path, None);
         }
@@ -334,7 +341,9 @@ impl One<'_> {
             Some((line, wanted, None)) => {
                 error.hint(format!("line {line} should be `{wanted}`, but the file has ended"))
             }
-            None => error.hint("the lines are there, but not at the start or end of the file as the patch wants"),
+            None => {
+                error.hint("the lines are there, but not at the start or end of the file as the patch wants")
+            }
         }
     }
 
@@ -347,8 +356,10 @@ impl One<'_> {
             parts.next();
         }
         let rest = parts.as_path();
-        if rest.as_os_str().is_empty() || !rest.components().all(|part| matches!(part, Component::Normal(_))) {
-            return Err(self.error(format!("`{}` is no path inside of the source", path.display()))
+        if rest.as_os_str().is_empty() || !rest.components().all(|part| matches!(part, Component::Normal(_)))
+        {
+            return Err(self
+                .error(format!("`{}` is no path inside of the source", path.display()))
                 .hint("paths are read as `patch -p1` does: a/src/x.c and b/src/x.c"));
         }
         if path.is_absolute() {

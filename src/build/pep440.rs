@@ -2,7 +2,7 @@
 //!
 //! Folders under `patches/` are named by specifier sets; this decides which of them hold a version. A
 //! specifier here is a plain question about the order of versions: pre-releases are not left out by
-//! themselves, as an installer would.
+//! themselves, as an installer would. Arbitrary equality (`===`) compares texts, not versions, and is not known here.
 
 use std::cmp::Ordering;
 
@@ -15,7 +15,6 @@ pub struct Version {
     post: Option<u64>,
     dev: Option<u64>,
     local: Vec<Local>,
-    text: String,
 }
 
 /// Stage of a pre-release.
@@ -130,13 +129,7 @@ impl Version {
             }
             rest.0 = "";
         }
-        rest.0.is_empty().then(|| Self { epoch, release, pre, post, dev, local, text: text.trim().to_owned() })
-    }
-
-    /// As it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
+        rest.0.is_empty().then_some(Self { epoch, release, pre, post, dev, local })
     }
 
     fn is_pre(&self) -> bool {
@@ -211,7 +204,6 @@ enum Specifier {
     AtLeast(Version),
     Less(Version),
     Greater(Version),
-    Arbitrary(String),
 }
 
 impl Specifiers {
@@ -229,15 +221,12 @@ impl Specifiers {
 
 impl Specifier {
     fn parse(text: &str) -> Result<Self, String> {
-        const OPERATORS: [&str; 8] = ["===", "~=", "==", "!=", "<=", ">=", "<", ">"];
+        const OPERATORS: [&str; 7] = ["~=", "==", "!=", "<=", ">=", "<", ">"];
         let Some((operator, rest)) =
             OPERATORS.iter().find_map(|op| text.strip_prefix(op).map(|rest| (*op, rest.trim())))
         else {
-            return Err(format!("`{text}` does not begin with one of == != >= <= > < ~= ==="));
+            return Err(format!("`{text}` does not begin with one of == != >= <= > < ~="));
         };
-        if operator == "===" {
-            return Ok(Self::Arbitrary(rest.to_owned()));
-        }
         let (number, prefix) = match rest.strip_suffix(".*") {
             Some(number) => (number, true),
             None => (rest, false),
@@ -289,7 +278,6 @@ impl Specifier {
                 version.cmp_public(wanted).is_ge()
                     && version.begins(wanted.epoch, &wanted.release[..wanted.release.len() - 1])
             }
-            Self::Arbitrary(wanted) => version.text.eq_ignore_ascii_case(wanted),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::archive;
-use super::pep440::Version;
+use super::pep440::{Specifiers, Version};
 use super::tree;
 use super::work::WorkArea;
 use crate::error::{Error, IoContext, Result};
@@ -57,13 +57,20 @@ impl Origin {
             }
         } else if path.is_file() {
             if path.extension().is_some_and(|ext| ext == "whl") {
-                return Err(Error::usage(format!("{} is a wheel: there is nothing to build", path.display()))
-                    .hint("give a folder, a source distribution, or name==version"));
+                return Err(Error::usage(format!(
+                    "{} is a wheel: there is nothing to build",
+                    path.display()
+                ))
+                .hint("give a folder, a source distribution, or name==version"));
             }
             return Ok(Self::Archive(path.to_owned()));
         }
         match requirement {
-            Some(text) => Ok(Self::Requirement(text.to_owned())),
+            Some(text) => {
+                specifiers_of(text)
+                    .map_err(|why| Error::usage(format!("`{text}` is not a requirement: {why}")))?;
+                Ok(Self::Requirement(text.to_owned()))
+            }
             None => Err(Error::usage(format!(
                 "{} is neither a folder, nor a file, nor a requirement",
                 path.display()
@@ -88,6 +95,15 @@ fn is_requirement(text: &str) -> bool {
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
         && (rest.is_empty() || rest.starts_with(['=', '<', '>', '!', '~']))
+}
+
+/// Reads the specifiers of a requirement, so that a slip is told before anything is asked of an index.
+fn specifiers_of(text: &str) -> Result<(), String> {
+    match text.find(['=', '<', '>', '!', '~']).map(|at| &text[at..]) {
+        // Arbitrary equality is pip's to judge.
+        Some(specifiers) if !specifiers.contains("===") => Specifiers::parse(specifiers).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Unpacks a source distribution into the work area.

@@ -26,7 +26,11 @@ fn copy_folder(
         let entry = entry.context("reading the folder", from)?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().context("looking at", &source)?;
-        if skip(&source) || kind.is_socket() || kind.is_fifo() || kind.is_block_device() || kind.is_char_device()
+        if skip(&source)
+            || kind.is_socket()
+            || kind.is_fifo()
+            || kind.is_block_device()
+            || kind.is_char_device()
         {
             left_out.push(source);
         } else if kind.is_dir() {

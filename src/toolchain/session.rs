@@ -159,8 +159,11 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
     fs::create_dir_all(dir).context("cannot make the folder", dir)?;
     let dir = dir.canonicalize().context("cannot find", dir)?;
     if dir.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b':' | b'\n')) {
-        return Err(Error::usage(format!("the folder {} cannot be on PATH: its name holds a colon or a newline", dir.display()))
-            .hint("choose another folder with `--dir`"));
+        return Err(Error::usage(format!(
+            "the folder {} cannot be on PATH: its name holds a colon or a newline",
+            dir.display()
+        ))
+        .hint("choose another folder with `--dir`"));
     }
     Ok(dir)
 }
@@ -168,7 +171,8 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
 /// One session at a time in a folder.
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
@@ -306,7 +310,9 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::NamedTempFile::new_in(folder).context("cannot make a file in", folder)?;
     file.write_all(bytes).context("cannot write", path)?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(mode)).context("cannot set the rights of", path)?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(mode))
+        .context("cannot set the rights of", path)?;
     file.as_file().sync_all().context("cannot write", path)?;
     file.persist(path).map_err(|failed| failed.error).context("cannot write", path)?;
     Ok(())
