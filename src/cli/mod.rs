@@ -13,6 +13,7 @@ mod env;
 mod explain;
 mod log;
 mod run;
+mod session;
 
 /// Builds Python wheels for families of machines, and shows what every compile did.
 #[derive(Parser)]

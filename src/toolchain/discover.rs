@@ -89,8 +89,7 @@ pub fn discover(toolchains: &Toolchains, manner: Manner<'_>, extra: &[Extra]) ->
             Err(remark) => found.remarks.push(Remark { name: name.clone(), ..remark }),
         }
     }
-    let answers =
-        ask_all(toolchains, &tools.iter().map(|(_, is, real, _)| (*is, *real)).collect::<Vec<_>>(), manner);
+    let answers = ask_all(toolchains, &tools.iter().map(|(_, is, real, _)| (*is, *real)).collect::<Vec<_>>(), manner);
     for ((name, is, real, launcher), answer) in tools.into_iter().zip(answers) {
         let (dialect, machine, version) = match answer {
             Some(Ok(said)) => (said.dialect, said.machine, said.version),
@@ -192,8 +191,7 @@ fn see_through<'a>(
         }
     }
     let cache = launcher.unwrap_or_default();
-    let what =
-        format!("it is {} under another name, and there is no real one behind it on PATH", cache.display());
+    let what = format!("it is {} under another name, and there is no real one behind it on PATH", cache.display());
     Err(Remark { name: String::new(), path: hits.paths.first().cloned().unwrap_or_default(), what })
 }
 
@@ -228,8 +226,7 @@ fn ask_all(
     }
     let waiting = Mutex::new(questions.iter());
     let answers = Mutex::new(BTreeMap::new());
-    let workers =
-        std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8).min(questions.len());
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8).min(questions.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -243,10 +240,7 @@ fn ask_all(
         }
     });
     let answers = answers.into_inner().unwrap_or_default();
-    whose
-        .iter()
-        .map(|identity| identity.as_ref().and_then(|identity| answers.get(identity).cloned()))
-        .collect()
+    whose.iter().map(|identity| identity.as_ref().and_then(|identity| answers.get(identity).cloned())).collect()
 }
 
 fn next<T>(waiting: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
@@ -259,8 +253,7 @@ fn ask_one(toolchains: &Toolchains, real: &Path, manner: Manner<'_>) -> Result<S
         let first = version.lines().next().unwrap_or_default().trim();
         return Err(format!("it says `{first}`, which is no compiler that is known here"));
     };
-    let machine =
-        ask(real, &["-dumpmachine"], manner).map_err(|why| format!("asked for `-dumpmachine`, {why}"))?;
+    let machine = ask(real, &["-dumpmachine"], manner).map_err(|why| format!("asked for `-dumpmachine`, {why}"))?;
     Ok(Said { dialect, machine: machine.trim().to_owned(), version: version_in(&version) })
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 
 use super::discover::Found;
+use super::session::replace;
 use crate::error::{IoContext, Result};
 
 /// Version of the record's format.
@@ -58,11 +59,7 @@ impl Header<'_> {
     /// Starts the record at `record`. One that is there already is renamed after the time of its start.
     pub(super) fn start(&self, record: &Path) -> Result<()> {
         put_aside(record)?;
-        let folder = record.parent().unwrap_or(Path::new("/"));
-        let mut file = tempfile::NamedTempFile::new_in(folder).context("cannot make a file in", folder)?;
-        file.write_all(self.line(SystemTime::now()).as_bytes()).context("cannot write", record)?;
-        file.persist(record).map_err(|failed| failed.error).context("cannot write", record)?;
-        Ok(())
+        replace(record, self.line(SystemTime::now()).as_bytes())
     }
 }
 
@@ -149,11 +146,9 @@ mod tests {
     fn an_earlier_record_is_kept_under_the_time_of_its_start() {
         let home = tempfile::tempdir().expect("a folder");
         let record = home.path().join("record.jsonl");
-        fs::write(&record, "{\"ev\":\"session\",\"t\":1700000000123456789}\n{\"ev\":\"begin\"}\n")
-            .expect("a file");
+        fs::write(&record, "{\"ev\":\"session\",\"t\":1700000000123456789}\n{\"ev\":\"begin\"}\n").expect("a file");
         header().start(&record).expect("a record");
-        let old =
-            fs::read_to_string(home.path().join("record-1700000000123456789.jsonl")).expect("the old one");
+        let old = fs::read_to_string(home.path().join("record-1700000000123456789.jsonl")).expect("the old one");
         assert!(old.ends_with("{\"ev\":\"begin\"}\n"));
         let new = fs::read_to_string(&record).expect("the new one");
         assert_eq!(new.lines().count(), 1);

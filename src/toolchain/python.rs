@@ -136,11 +136,8 @@ mod tests {
 
     #[test]
     fn a_program_that_is_no_python_is_refused_with_its_path() {
-        let manner = Manner {
-            path: OsStr::new("/usr/bin:/bin"),
-            cwd: Path::new("/"),
-            patience: Duration::from_secs(5),
-        };
+        let manner =
+            Manner { path: OsStr::new("/usr/bin:/bin"), cwd: Path::new("/"), patience: Duration::from_secs(5) };
         for program in ["/bin/true", "/bin/false", "/nowhere/python3"] {
             let error = Python::ask(Path::new(program), manner).expect_err("no Python");
             assert!(error.message.contains(program), "{error}");

@@ -116,7 +116,7 @@ impl Session {
             .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
 
-        replace(&plan, &bytes, 0o644)?;
+        replace(&plan, &bytes)?;
         let names: Vec<&str> = discovery.tools.iter().map(|tool| tool.name.as_str()).collect();
         install(&dir, &bin, &digest, &names)?;
         if let Some(record) = &record {
@@ -159,11 +159,8 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
     fs::create_dir_all(dir).context("cannot make the folder", dir)?;
     let dir = dir.canonicalize().context("cannot find", dir)?;
     if dir.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b':' | b'\n')) {
-        return Err(Error::usage(format!(
-            "the folder {} cannot be on PATH: its name holds a colon or a newline",
-            dir.display()
-        ))
-        .hint("choose another folder with `--dir`"));
+        return Err(Error::usage(format!("the folder {} cannot be on PATH: its name holds a colon or a newline", dir.display()))
+            .hint("choose another folder with `--dir`"));
     }
     Ok(dir)
 }
@@ -171,8 +168,7 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
 /// One session at a time in a folder.
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
-    let file =
-        File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
@@ -305,14 +301,13 @@ fn time_of(digest: &[u8; 32]) -> std::time::SystemTime {
     UNIX_EPOCH + Duration::new(1_000_000_000 + u64::from(word(0) >> 3), word(4) % 1_000_000_000)
 }
 
-/// Writes a file whole, or not at all.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+/// Writes a file that everyone may read, whole or not at all.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut file = tempfile::NamedTempFile::new_in(folder).context("cannot make a file in", folder)?;
     file.write_all(bytes).context("cannot write", path)?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(mode))
-        .context("cannot set the rights of", path)?;
+    let rights = fs::Permissions::from_mode(0o644);
+    file.as_file().set_permissions(rights).context("cannot set the rights of", path)?;
     file.as_file().sync_all().context("cannot write", path)?;
     file.persist(path).map_err(|failed| failed.error).context("cannot write", path)?;
     Ok(())
