@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::toolchain::session::{Session, SessionOptions};
-use crate::toolchain::{Policy, Topology, Toolchains, Werror};
+use crate::toolchain::{Policy, Toolchains, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What a session is made for, and where.
 #[derive(clap::Args)]
