@@ -105,7 +105,7 @@ fn unzip(file: File, writer: &mut Writer) -> Result<()> {
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index).map_err(broken)?;
         let name = PathBuf::from(std::ffi::OsStr::from_bytes(entry.name_raw()));
-        let modified = entry.last_modified().map_or(0, |time| seconds(&time));
+        let modified = entry.last_modified().map_or(0, seconds);
         let mode = entry.unix_mode().unwrap_or(0o644);
         let item = if entry.is_dir() {
             Item::Folder
@@ -122,7 +122,7 @@ fn unzip(file: File, writer: &mut Writer) -> Result<()> {
 }
 
 /// Seconds since 1970 of a time in a zip file, which names no zone: taken as UTC.
-fn seconds(time: &zip::DateTime) -> u64 {
+fn seconds(time: zip::DateTime) -> u64 {
     // Days from civil date, for years after 1970: March is the first month, so that a leap day comes last.
     let (year, month) = (u64::from(time.year()), u64::from(time.month()));
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };

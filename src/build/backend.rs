@@ -142,7 +142,7 @@ impl Runner<'_> {
         let name = value.as_str().unwrap_or_default();
         let path = folder.join(name);
         let plain = Path::new(name).file_name().is_some_and(|file| file == name);
-        if !plain || !path.extension().is_some_and(|ext| ext == "whl") || !path.is_file() {
+        if !plain || path.extension().is_none_or(|ext| ext != "whl") || !path.is_file() {
             return Err(Error::failed(format!(
                 "the backend says that it built `{name}`, but there is no such wheel"
             )));

@@ -89,11 +89,7 @@ fn refused(requirement: &str, python: &Interpreter, said: &str) -> Error {
         }
         "no-sdist" => error.hint(format!("there are sources of: {}", refusal.sources.join(", "))),
         "requirement" => Error { exit: crate::error::Exit::Usage, ..error },
-        _ => match said
-            .lines()
-            .filter(|line| line.starts_with("WARNING") || line.starts_with("ERROR"))
-            .next_back()
-        {
+        _ => match said.lines().rfind(|line| line.starts_with("WARNING") || line.starts_with("ERROR")) {
             Some(line) => error.hint(format!("pip said: {line}")),
             None => error.hint("see `pip config list` for the indexes that pip uses"),
         },

@@ -14,7 +14,7 @@ use crate::toolchain::ask::Manner;
 use crate::toolchain::discover::Remark;
 use crate::toolchain::python::Python;
 use crate::toolchain::session::{PATIENCE, Session, SessionOptions};
-use crate::toolchain::{self, Family, Policy, Toolchains, Werror};
+use crate::toolchain::{self, Family, Policy, Toolchains, Topology};
 
 /// What is known of all families of a call.
 pub struct Shims {
@@ -31,11 +31,21 @@ pub struct Shim {
 
 /// Checks that every family can be built for, before anything is fetched or installed.
 pub fn prepare(request: &Request) -> Result<Shims> {
+    let topology = match &request.topology {
+        Some(file) => Topology::load(file)?,
+        None => Topology::find(&request.cwd)?,
+    };
     let families = request
         .families
         .iter()
-        .map(|name| (Family { name: name.clone() }, Policy { werror: Werror::Keep }))
-        .collect();
+        .map(|name| {
+            let policy = match &request.werror {
+                Some(werror) => Policy { werror: werror.clone() },
+                None => topology.policy.clone(),
+            };
+            Ok((topology.family(name)?.clone(), policy))
+        })
+        .collect::<Result<_>>()?;
     Ok(Shims { toolchains: Toolchains::builtin(), families })
 }
 

@@ -176,17 +176,17 @@ fn compiled(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for path in tree::files(root)? {
         let named = path.extension().and_then(OsStr::to_str).is_some_and(|ext| NAMES.contains(&ext));
-        if named && starts_with(&path, b"\x7fELF") {
+        if named && starts_with(&path, *b"\x7fELF") {
             found.push(path.strip_prefix(root).unwrap_or(&path).to_owned());
         }
     }
     Ok(found)
 }
 
-fn starts_with(path: &Path, magic: &[u8; 4]) -> bool {
+fn starts_with(path: &Path, magic: [u8; 4]) -> bool {
     use std::io::Read;
     let mut bytes = [0; 4];
-    fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == *magic
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).is_ok() && bytes == magic
 }
 
 /// Reads name and version, from the most to the least certain place.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
 use crate::error::{Error, Exit, Result};
+use crate::toolchain::Werror;
 
 mod summary;
 mod view;
@@ -30,6 +31,12 @@ pub struct Args {
     /// Folder for the results: wheels in DIR/FAMILY/, logs in DIR/FAMILY/log/
     #[arg(long, value_name = "DIR", required_unless_present = "list_patches")]
     out: Option<PathBuf>,
+    /// Topology that knows the families [default: BUILD_TOPOLOGY.toml here or above, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    topology: Option<PathBuf>,
+    /// What becomes of -Werror: keep, drop, demote, or add=WARNING,… [default: as the topology says]
+    #[arg(long, value_name = "POLICY", value_parser = super::session::werror)]
+    werror: Option<Werror>,
     /// The Python to build with: a path, a name on PATH, or a version such as 3.12 [default: python3]
     #[arg(long, value_name = "PATH|NAME")]
     python: Option<OsString>,
@@ -106,6 +113,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn request(args: Args) -> Result<Request> {
+    let cwd = std::env::current_dir()
+        .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
     let mut config_settings = Vec::new();
     for setting in args.config_settings {
         let (key, value) = setting.split_once('=').unwrap_or((&setting, ""));
@@ -123,6 +132,9 @@ fn request(args: Args) -> Result<Request> {
     }
     Ok(Request {
         source: args.source,
+        cwd,
+        topology: args.topology,
+        werror: args.werror,
         families,
         out: args.out.unwrap_or_default(),
         python: args.python,

@@ -1,7 +1,8 @@
 //! What is seen of a build while it runs: one live line on a terminal, and in a log only where each step begins and
 //! ends. All of it goes to stderr; stdout is for the result.
 
-use std::io::{IsTerminal, Write};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::build::report::FamilyReport;
@@ -67,7 +68,8 @@ impl View {
         let mut text = format!("{} {}", self.label, clock(self.begun.elapsed()));
         if self.progress.begun > 0 {
             let plural = if self.progress.begun == 1 { "" } else { "s" };
-            text.push_str(&format!("  {} call{plural}", self.progress.begun));
+            // Writing to a string cannot fail.
+            let _ = write!(text, "  {} call{plural}", self.progress.begun);
         }
         if let Some(current) = &self.progress.current {
             text.push_str("  ");
@@ -82,24 +84,21 @@ impl View {
 
     fn end(&mut self, report: &FamilyReport) {
         let time = clock(Duration::from_secs_f64(report.seconds.max(0.0)));
-        match (&report.error, &report.wheel) {
-            (None, Some(wheel)) => {
-                let name = wheel.path.file_name().unwrap_or_default().display().to_string();
-                self.line(&format!("{}: {name} in {time}", report.family));
-            }
-            _ => {
-                self.line(&format!("{RED}{}: failed{RED:#} after {time}", report.family));
-                let log = report.log.join("backend.log");
-                if report.error.is_some()
-                    && !self.verbose
-                    && let Ok(tail) = family::tail(&log, 20)
-                    && !tail.is_empty()
-                {
-                    self.line(&format!("the last lines of {}:", log.display()));
-                    for line in tail.lines() {
-                        self.line(&format!("  | {line}"));
-                    }
-                }
+        if let Some(wheel) = &report.wheel {
+            let name = wheel.path.file_name().unwrap_or_default().display().to_string();
+            self.line(&format!("{}: {name} in {time}", report.family));
+            return;
+        }
+        self.line(&format!("{RED}{}: failed{RED:#} after {time}", report.family));
+        let log = report.log.join("backend.log");
+        if report.error.is_some()
+            && !self.verbose
+            && let Ok(tail) = family::tail(&log, 20)
+            && !tail.is_empty()
+        {
+            self.line(&format!("the last lines of {}:", log.display()));
+            for line in tail.lines() {
+                self.line(&format!("  | {line}"));
             }
         }
     }
@@ -124,7 +123,6 @@ impl Observer for View {
                 }
                 self.start(format!("{family}{count}"));
             }
-            Event::Tick => self.draw(),
             Event::Progress(progress) => {
                 self.progress.clone_from(progress);
                 self.draw();
@@ -133,7 +131,7 @@ impl Observer for View {
                 // The terminal may be gone; the build and its log are not.
                 drop(std::io::stderr().write_all(bytes));
             }
-            Event::Output(_) => self.draw(),
+            Event::Output(_) | Event::Tick => self.draw(),
             Event::End(report) => self.end(report),
         }
     }
