@@ -267,3 +267,47 @@ fn read_entry(home: &Home, name: &str) -> String {
     wheel.by_name(name).expect("the entry").read_to_string(&mut text).expect("text");
     text
 }
+
+#[test]
+fn only_files_of_a_build_are_removed_from_an_earlier_log() {
+    let home = Home::new();
+    home.package("pkg", "");
+    home.write("out/host/log/notes.txt", "mine");
+    home.write("out/host/log/record.lost", "");
+    home.build(&["./pkg", "--family", "host", "--out", "out"]).good();
+    assert!(home.path("out/host/log/notes.txt").is_file());
+    assert!(!home.path("out/host/log/record.lost").exists());
+}
+
+/// A `uv` that says how it was called, and a package that needs something installed.
+fn home_with_uv() -> (Home, String) {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let uv = home.write("bin/uv", "#!/bin/sh\necho \"$@\" >> \"$0.calls\"\n");
+    fs::set_permissions(uv, fs::Permissions::from_mode(0o755)).expect("mode");
+    home.package("pkg", "def requires():\n    return ['nosuch-distribution']\n");
+    let path = std::env::var("PATH").expect("PATH");
+    let path = format!("{}:{path}", home.path("bin").display());
+    (home, path)
+}
+
+#[test]
+fn uv_installs_where_it_is_there() {
+    let (home, path) = home_with_uv();
+    let mut command = home.crosswheel(&["build", "./pkg", "--family", "host", "--out", "out"]);
+    command.env("PATH", path).env("HOME", home.dir.path()).env_remove("PIP_EXTRA_INDEX_URL");
+    assert!(command.env_remove("PIP_INDEX_URL").status().expect("started").success());
+    let calls = fs::read_to_string(home.path("bin/uv.calls")).expect("called");
+    assert!(calls.contains("pip install --python") && calls.contains("nosuch-distribution"), "{calls}");
+}
+
+#[test]
+fn pip_installs_where_it_has_indexes_of_its_own_that_uv_would_not_ask() {
+    let (home, path) = home_with_uv();
+    let mut command = home.crosswheel(&["build", "./pkg", "--family", "host", "--out", "out"]);
+    command.env("PATH", path).env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", home.dir.path());
+    let output = command.output().expect("started");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("installing nosuch-distribution with pip"));
+    assert!(!home.path("bin/uv.calls").exists());
+}

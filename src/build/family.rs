@@ -126,10 +126,14 @@ impl Scene<'_> {
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
         let bin = shim.bin().to_owned();
-        let record = Log::open(&shim.close()?)?;
-        report.calls = calls(&record);
-        report.warnings.extend(record.damage.sentences());
+        let record = shim.close().and_then(|path| Log::open(&path));
+        if let Ok(record) = &record {
+            report.calls = calls(record);
+            report.warnings.extend(record.damage.sentences());
+        }
         let wheel = built?;
+        // Without its record nobody can say what is in the wheel.
+        let record = record?;
         let failed = failed::compiles(&record, self.built, &backend_log);
         if self.request.allow_failed_compiles {
             report.failed_compiles.extend(failed.into_iter().map(|fault| fault.message));

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// What the user asks to install with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InstallerChoice {
-    /// uv if it is there, else pip.
+    /// uv if it is there, else pip; pip too if it is configured for indexes of its own, which uv does not read.
     #[default]
     Auto,
     /// pip, of the chosen Python or else of another.
@@ -46,8 +46,8 @@ impl Installer {
             }
             InstallerChoice::Pip => pip(python)?,
             InstallerChoice::Auto => match uv() {
-                Some(uv) => Some(uv),
-                None => pip(python)?,
+                Some(uv) if !has_indexes_of_its_own(python)? => Some(uv),
+                other => pip(python)?.or(other),
             },
         };
         found.ok_or_else(|| {
@@ -76,6 +76,8 @@ impl Installer {
             Self::Pip(words) => {
                 let mut command = Command::new(&words[0]);
                 command.args(&words[1..]).arg("--python").arg(python);
+                // `user = true` in pip.conf would ask for what no environment has.
+                command.env("PIP_USER", "0");
                 command.args([
                     "install",
                     "--no-input",
@@ -86,6 +88,20 @@ impl Installer {
             }
         }
     }
+}
+
+/// Whether pip is configured for other indexes than PyPI. Build dependencies must come from where the user says that
+/// packages come from, and uv reads neither pip.conf nor pip's variables.
+fn has_indexes_of_its_own(python: &Interpreter) -> Result<bool> {
+    const SETTINGS: [&str; 5] = [".index-url=", ".extra-index-url=", ".find-links=", ".no-index=", ".constraint="];
+    if python.pip.is_none() {
+        return Ok(false);
+    }
+    let mut pip = Command::new(&python.executable);
+    pip.args(["-m", "pip", "config", "list"]);
+    let said = process::answer(&mut pip)?.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    Ok(said.lines().any(|line| SETTINGS.iter().any(|setting| line.contains(setting))))
 }
 
 /// A pip that can install elsewhere: of the chosen Python, else the one on PATH.

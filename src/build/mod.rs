@@ -59,6 +59,9 @@ use work::WorkArea;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Werror;
 
+/// What a build writes into a log folder, besides a wheel that was rejected.
+const LOG_FILES: [&str; 4] = ["record.jsonl", "record.lost", "backend.log", "setup.log"];
+
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
@@ -128,6 +131,8 @@ pub trait Observer {
 /// Builds a wheel for each family. An error is one that concerns them all; what went wrong with a family is in its
 /// report, and the others are built all the same.
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
+    // What can be seen to be wrong is told before anything is made.
+    Origin::of(&request.source)?;
     let shims = shim::prepare(request)?;
     let mut area = WorkArea::create()?;
     let done = build_in(request, &shims, &mut area, observer);
@@ -224,14 +229,22 @@ pub fn list_patches(request: &Request, observer: &mut dyn Observer) -> Result<(S
     Ok((or_unknown(&source.name), or_unknown(&source.version), patches))
 }
 
-/// Makes the log folder of each family, without what an earlier build left there.
+/// Makes the log folder of each family, without what an earlier build left there. Only files that a build writes are
+/// removed: the folder may be more to its owner.
 fn prepare_logs(request: &Request) -> Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     for family in &request.families {
         let log = request.out.join(family).join("log");
-        work::remove_tree(&log).context("removing the earlier log", &log)?;
         fs::create_dir_all(&log).context("making", &log)?;
-        logs.push(fs::canonicalize(&log).context("looking at", &log)?);
+        let log = fs::canonicalize(&log).context("looking at", &log)?;
+        for entry in fs::read_dir(&log).context("reading the folder", &log)? {
+            let path = entry.context("reading the folder", &log)?.path();
+            let ours = path.file_name().is_some_and(|name| LOG_FILES.iter().any(|file| name == *file));
+            if ours || path.extension().is_some_and(|extension| extension == "whl") {
+                fs::remove_file(&path).context("removing what an earlier build left", &path)?;
+            }
+        }
+        logs.push(log);
     }
     if logs.is_empty() {
         return Err(Error::usage("no family is named").hint("name one or more: --family host,x86-64-v3"));

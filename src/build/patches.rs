@@ -32,6 +32,12 @@ pub fn has_any(folder: &Path, name: &str) -> bool {
     package_folders(folder, name).is_ok_and(|folders| !folders.is_empty())
 }
 
+/// Whether there are patches for any package.
+#[must_use]
+pub fn has_packages(folder: &Path) -> bool {
+    entries(folder).is_ok_and(|entries| entries.iter().any(|(_, path)| path.is_dir()))
+}
+
 /// The patches for a version of a package, in the order in which they apply.
 pub fn select(folder: &Path, name: &str, version: &str) -> Result<Vec<Patch>> {
     let folders = package_folders(folder, name)?;

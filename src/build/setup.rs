@@ -109,7 +109,7 @@ impl<'a> Setup<'a> {
         let needed = match (&source.name, &source.version) {
             (Some(_), Some(_)) => false,
             (Some(name), None) => patches::has_any(patches, name),
-            (None, _) => fs::read_dir(patches).is_ok_and(|mut entries| entries.next().is_some()),
+            (None, _) => patches::has_packages(patches),
         };
         if !needed {
             return Ok(());

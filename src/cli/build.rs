@@ -15,7 +15,7 @@ mod view;
 /// Arguments of `build`.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub(super) struct Args {
     /// A folder, a source distribution (.tar.gz, .zip), or a requirement such as `name==version`, whose source
     /// distribution is fetched from the index that pip is configured for
     #[arg(value_name = "SRC")]
@@ -88,7 +88,7 @@ enum Tool {
 }
 
 /// Runs the verb.
-pub fn run(args: Args) -> Result<ExitCode> {
+pub(super) fn run(args: Args) -> Result<ExitCode> {
     interrupt::install();
     let (list, json, verbose) = (args.list_patches, args.json, args.verbose);
     let request = request(args)?;

@@ -197,7 +197,8 @@ def store(path, kept):
 
 if __name__ == "__main__":
     # The folder of this file must not be where modules are looked for.
-    sys.path[0:1] = []
+    if sys.path and os.path.abspath(sys.path[0]) == os.path.dirname(os.path.abspath(__file__)):
+        del sys.path[0]
     try:
         main(*sys.argv[1:4])
     except SystemExit:

@@ -62,5 +62,6 @@ def main(request_file, answer_file):
 
 if __name__ == "__main__":
     # PEP 517: the source tree is not importable unless backend-path says so, and neither are we.
-    sys.path[0:1] = []
+    if sys.path and os.path.abspath(sys.path[0]) == os.path.dirname(os.path.abspath(__file__)):
+        del sys.path[0]
     sys.exit(main(sys.argv[1], sys.argv[2]))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import sys
 
 
@@ -21,7 +22,8 @@ def pip_version():
         return None
 
 
-sys.path[0:1] = []
+if sys.path and os.path.abspath(sys.path[0]) == os.path.dirname(os.path.abspath(__file__)):
+    del sys.path[0]
 print(
     json.dumps(
         {

@@ -139,7 +139,13 @@ impl Observer for View {
 
 /// Columns of the terminal, less one.
 fn width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).unwrap_or(80_usize).saturating_sub(1)
+    // SAFETY: TIOCGWINSZ writes one `winsize`, for which all zeros is a valid value, into memory that is ours.
+    let size = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &raw mut size);
+        size
+    };
+    if size.ws_col > 0 { usize::from(size.ws_col) - 1 } else { 79 }
 }
 
 /// A duration as people read it.
