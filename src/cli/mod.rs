@@ -12,6 +12,7 @@ mod doctor;
 mod env;
 mod explain;
 mod log;
+mod out;
 mod run;
 
 /// Builds Python wheels for families of machines, and shows what every compile did.
