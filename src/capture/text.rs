@@ -36,9 +36,11 @@ impl Text {
     /// terminal should be sent.
     #[must_use]
     pub fn quoted(&self) -> String {
-        let plain = std::str::from_utf8(&self.0).ok().filter(|text| !text.chars().any(char::is_control));
-        if let Some(quoted) = plain.and_then(|text| shlex::try_quote(text).ok()) {
-            return quoted.into_owned();
+        let harmless = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
+        match std::str::from_utf8(&self.0) {
+            Ok(text) if !text.is_empty() && text.chars().all(harmless) => return text.to_owned(),
+            Ok(text) if !text.contains(|c: char| c == '\'' || c.is_control()) => return format!("'{text}'"),
+            _ => {}
         }
         let mut out = String::from("$'");
         for chunk in self.0.utf8_chunks() {
@@ -175,7 +177,9 @@ mod tests {
             (&b"-O2"[..], "-O2"),
             (b"", "''"),
             (b"a b", "'a b'"),
-            ("é".as_bytes(), "'é'"),
+            ("é=x".as_bytes(), "é=x"),
+            (b"it's", r"$'it\'s'"),
+            (b"$HOME", "'$HOME'"),
             (b"a'\x1b[31m\n\xff\\", r"$'a\'\x1b[31m\n\xff\\'"),
         ] {
             assert_eq!(Text::from(bytes).quoted(), shown);

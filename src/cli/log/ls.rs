@@ -80,22 +80,23 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         out::print(|to| lines.iter().try_for_each(|line| to.write_all(line)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let rows = calls.iter().map(|call| what(&log, call)).collect::<Result<Vec<_>>>()?;
-    out::print(|to| table(to, &log, &calls, &rows))?;
+    let id = log.short_id();
+    let room = out::columns().map_or(usize::MAX, |columns| columns.saturating_sub(id + 42).max(24));
+    let row = |call: &&Call| what(&log, call, room.saturating_sub(probe(call).len()));
+    let rows = calls.iter().map(row).collect::<Result<Vec<_>>>()?;
+    out::print(|to| table(to, id, &calls, &rows))?;
     if out::columns().is_some() {
         anstream::eprintln!("{DIM}{}{DIM:#}", summary(&log, calls.len()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(to: &mut dyn Write, log: &Log, calls: &[&Call], rows: &[String]) -> std::io::Result<()> {
-    let id = log.short_id();
+fn table(to: &mut dyn Write, id: usize, calls: &[&Call], rows: &[String]) -> std::io::Result<()> {
     writeln!(
         to,
         "{BOLD}{:id$}  {:10}  {:9}  {:>8}  {:>5}  CALL{BOLD:#}",
         "ID", "KIND", "RESULT", "TIME", "EDITS"
     )?;
-    let room = out::columns().map(|columns| columns.saturating_sub(id + 42).max(24));
     for (call, row) in calls.iter().zip(rows) {
         let (result, style) = super::outcome(call);
         let time = call.end.as_ref().map_or(String::new(), |end| out::time(end.duration));
@@ -103,9 +104,8 @@ fn table(to: &mut dyn Write, log: &Log, calls: &[&Call], rows: &[String]) -> std
             0 => String::new(),
             edits => edits.to_string(),
         };
-        let probe = call.probe.as_ref().map(|probe| format!(" ({probe})")).unwrap_or_default();
+        let probe = probe(call);
         let short: String = call.id.chars().take(id).collect();
-        let row = room.map_or(row.clone(), |room| cut(row, room.saturating_sub(probe.chars().count())));
         let kind = call.kind.name();
         writeln!(
             to,
@@ -115,9 +115,14 @@ fn table(to: &mut dyn Write, log: &Log, calls: &[&Call], rows: &[String]) -> std
     Ok(())
 }
 
+/// The row by which it was known as a probe.
+fn probe(call: &Call) -> String {
+    call.probe.as_ref().map(|probe| format!(" ({probe})")).unwrap_or_default()
+}
+
 /// What a call did: its tool, what went in and what came out. A call without files is told by its
 /// arguments.
-fn what(log: &Log, call: &Call) -> Result<String> {
+fn what(log: &Log, call: &Call, room: usize) -> Result<String> {
     let mut row = format!("{}:", call.tool);
     if call.inputs.is_empty() && call.outputs.is_empty() {
         let detail = log.detail(call)?;
@@ -127,21 +132,36 @@ fn what(log: &Log, call: &Call) -> Result<String> {
         if detail.argv.len() > 13 {
             row += " …";
         }
-        return Ok(row);
+        return Ok(cut(&row, room));
     }
-    row += &files(&call.inputs);
+    let full = row.clone() + &went(call, |file| file.quoted());
+    if full.chars().count() <= room {
+        return Ok(full);
+    }
+    // Where there is little room, names without their folders say the most.
+    Ok(cut(&(row + &went(call, |file| name(file).quoted())), room))
+}
+
+/// What went in and what came out.
+fn went(call: &Call, shown: fn(&Text) -> String) -> String {
+    let mut out = files(&call.inputs, shown);
     if !call.outputs.is_empty() {
-        row = row + " →" + &files(&call.outputs);
+        out = out + " →" + &files(&call.outputs, shown);
     }
-    Ok(row)
+    out
+}
+
+/// A path without its folders.
+fn name(path: &Text) -> Text {
+    Text::from(path.bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default())
 }
 
 /// A few files by name, the others by number.
-fn files(files: &[Text]) -> String {
+fn files(files: &[Text], shown: fn(&Text) -> String) -> String {
     let named = if files.len() > 3 { 2 } else { files.len() };
     let mut out = String::new();
     for file in &files[..named] {
-        out = out + " " + &file.quoted();
+        out = out + " " + &shown(file);
     }
     if named < files.len() {
         out = format!("{out} +{}", files.len() - named);

@@ -60,13 +60,13 @@ fn show(to: &mut dyn Write, log: &Log, call: &Call, detail: &Detail) -> io::Resu
 fn heading(to: &mut dyn Write, call: &Call) -> io::Result<()> {
     let (result, style) = super::outcome(call);
     let what = match call.disposition {
-        Disposition::Passed => "passed as it was",
-        Disposition::Rewritten => "rewritten",
-        Disposition::Refused => "not run",
+        Disposition::Passed => ", passed as it was",
+        Disposition::Rewritten => ", rewritten",
+        Disposition::Refused => "",
     };
     let time = call.end.as_ref().map_or(String::new(), |end| format!(" in {}", out::time(end.duration)));
     let kind = call.kind.name();
-    writeln!(to, "{BOLD}{}{BOLD:#}  {BOLD}{kind}{BOLD:#}, {what}: {style}{result}{style:#}{time}", call.id)
+    writeln!(to, "{BOLD}{}{BOLD:#}  {BOLD}{kind}{BOLD:#}{what}, {style}{result}{style:#}{time}", call.id)
 }
 
 fn facts(to: &mut dyn Write, log: &Log, call: &Call, detail: &Detail) -> io::Result<()> {
