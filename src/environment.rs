@@ -18,7 +18,66 @@ pub enum Role {
     Read,
     /// Set for the build.
     Set,
+    /// Read, and set for the build.
+    Both,
 }
 
-/// The table.
-pub const VARIABLES: &[Variable] = &[];
+/// Declares the table and a constant for each name, so that a name is spelled once.
+macro_rules! variables {
+    ($($id:ident: $role:ident, $what:literal;)+) => {
+        $(
+            #[doc = $what]
+            #[allow(non_upper_case_globals, reason = "CMake writes a language as it likes")]
+            pub const $id: &str = stringify!($id);
+        )+
+
+        /// The table.
+        pub const VARIABLES: &[Variable] =
+            &[$(Variable { name: $id, role: Role::$role, what: $what },)+];
+    };
+}
+
+variables! {
+    AR: Both, "The archiver: a path in it is replaced by a name in the shim folder.";
+    AS: Both, "The assembler, likewise.";
+    CC: Both, "The C compiler, with a launcher and flags if need be: a path in it is replaced by a name in the shim folder.";
+    CMAKE_CXX_COMPILER_LAUNCHER: Both, "CMake's launcher for C++: a path in it is replaced by a name in the shim folder.";
+    CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
+    CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
+    CPP: Both, "The C preprocessor: a path in it is replaced by a name in the shim folder.";
+    CXX: Both, "The C++ compiler, likewise.";
+    F77: Both, "The Fortran compiler of old build systems, likewise.";
+    F90: Both, "The Fortran compiler of old build systems, likewise.";
+    FC: Both, "The Fortran compiler, likewise.";
+    GITHUB_ENV: Read, "File to which `env --shell github` appends variables.";
+    GITHUB_PATH: Read, "File to which `env --shell github` appends the shim folder.";
+    HIPCC: Both, "The HIP compiler: a path in it is replaced by a name in the shim folder.";
+    LD: Both, "The linker, likewise.";
+    LDCXXSHARED: Both, "The command by which setuptools links C++ extensions, likewise; also set where Python's own names a path.";
+    LDSHARED: Both, "The command by which setuptools links extensions, likewise; also set where Python's own names a path.";
+    NM: Both, "The symbol lister: a path in it is replaced by a name in the shim folder.";
+    NO_COLOR: Read, "Set to anything: no colours on the terminal.";
+    OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";
+    PATH: Both, "Where tools are found. The shim folder goes first; those of other sessions are taken out.";
+    RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
+    SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
+    STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
+    TMPDIR: Read, "Folder of temporary files, by which probes are known.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_names_every_variable_once() {
+        assert!(VARIABLES.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn every_variable_that_is_led_through_the_shim_is_in_the_table() {
+        for (name, _) in crate::toolchain::redirect::COMMANDS {
+            assert!(VARIABLES.iter().any(|one| one.name == *name && one.role == Role::Both), "{name}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage: arguments, or a file that the user wrote.
     Usage = 2,
+    /// A command cannot be run, as a shell says it.
+    NotExecutable = 126,
     /// A command was not found, as a shell says it.
     NotFound = 127,
 }

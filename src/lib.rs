@@ -11,6 +11,7 @@
 //! | [`cli`] | one file a verb; prints, never decides |
 //! | [`error`] | every failure gathered once, with exit codes and hints |
 //! | [`environment`] | every environment variable that is read or set |
+//! | [`process`] | running a command as if this process were not there |
 //!
 //! The program that runs once per compile is a crate of its own, `crosswheel_shim` (`wrappers/`).
 
@@ -21,5 +22,6 @@ pub mod cli;
 pub mod elf;
 pub mod environment;
 pub mod error;
+pub mod process;
 pub mod toolchain;
 pub mod topology;

@@ -14,6 +14,7 @@ mod explain;
 mod log;
 mod out;
 mod run;
+mod session;
 
 /// Builds Python wheels for families of machines, and shows what every compile did.
 #[derive(Parser)]

@@ -16,8 +16,10 @@
 //! | [`elf`] | what was linked |
 //! | [`run`] | all of these in a row |
 //!
-//! [`paths`] and [`sys`] serve them all; every `unsafe` block of the crate is in [`sys`] and [`process`].
+//! [`paths`], [`sys`] and [`arena`] serve them all; every `unsafe` block of the crate is in [`sys`], [`arena`] and
+//! [`process`].
 
+pub mod arena;
 pub mod args;
 pub mod dispatch;
 pub mod elf;

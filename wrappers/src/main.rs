@@ -7,7 +7,11 @@
 
 use std::ffi::{c_char, c_int};
 
+use crosswheel_shim::arena::Arena;
 use crosswheel_shim::{run, sys};
+
+#[global_allocator]
+static ARENA: Arena = Arena::new();
 
 /// Entry from the C library.
 #[unsafe(no_mangle)]

@@ -52,7 +52,15 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     // Where to try again: the pattern behind the last star, the text that it has taken so far. A `**` can
     // always take more, so a `*` behind it that cannot gives way to it.
     let (mut p, mut t) = (0, 0);
-    let (mut star, mut deep): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    // The usual pattern of a table is `**/NAME…`: a text without `/NAME` is not looked at twice.
+    if let Some(rest) = pattern.strip_prefix(b"**") {
+        let literal = rest.split(|byte| *byte == b'*').next().unwrap_or_default();
+        if !literal.is_empty() && !contains(text, literal) {
+            return false;
+        }
+    }
+    let mut star: Option<(usize, usize)> = None;
+    let mut deep: Option<(usize, usize)> = None;
     loop {
         if pattern[p..].starts_with(b"**") {
             p += 2;
@@ -85,6 +93,13 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
             _ => return false,
         }
     }
+}
+
+/// Whether `text` holds `part`, which is not empty.
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    // By the second byte: the first is a slash in nearly every pattern, and nearly everywhere in a path.
+    let (at, byte) = part.get(1).map_or((0, part[0]), |byte| (1, *byte));
+    text.iter().enumerate().any(|(i, b)| *b == byte && i >= at && text[i - at..].starts_with(part))
 }
 
 #[cfg(test)]

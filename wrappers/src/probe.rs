@@ -23,41 +23,44 @@ pub fn probe<'p>(plan: Plan<'p>, call: &Invocation<'_>, place: Place<'_>) -> Opt
     if call.kind == Kind::Query {
         return None;
     }
-    plan.probes().iter().find(|row| fits(*row, call, place))
+    // Each path is made absolute once, not once a row.
+    let inputs: Vec<_> = call.inputs.iter().map(|at| Named::new(call.input(*at), place)).collect();
+    let outputs: Vec<_> = call.outputs.iter().map(|path| Named::new(path, place)).collect();
+    let cwd = Named { given: place.cwd, absolute: Cow::Borrowed(place.cwd) };
+    plan.probes().iter().find(|row| {
+        (!row.no_output() || call.writes_nothing())
+            && row.cwd().is_none_or(|pattern| cwd.fits(pattern, place))
+            && row.output().is_none_or(|pattern| outputs.iter().any(|path| path.fits(pattern, place)))
+            && match row.input() {
+                None => !row.outside(),
+                Some(pattern) => inputs.iter().any(|path| {
+                    path.fits(pattern, place) && !(row.outside() && within(place.cwd, parent(&path.absolute)))
+                }),
+            }
+    })
 }
 
-fn fits(row: Probe<'_>, call: &Invocation<'_>, place: Place<'_>) -> bool {
-    if row.no_output() && !call.writes_nothing() {
-        return false;
-    }
-    if row.cwd().is_some_and(|pattern| !place.fits(pattern, place.cwd)) {
-        return false;
-    }
-    if row.output().is_some_and(|pattern| !call.outputs.iter().any(|path| place.fits(pattern, path))) {
-        return false;
-    }
-    match row.input() {
-        None => !row.outside(),
-        Some(pattern) => call.inputs.iter().any(|at| {
-            let path = call.input(*at);
-            place.fits(pattern, path)
-                && !(row.outside() && within(place.cwd, parent(&absolute(path, place.cwd))))
-        }),
-    }
+/// A path as the call names it, and as it is from the root.
+struct Named<'c> {
+    given: &'c [u8],
+    absolute: Cow<'c, [u8]>,
 }
 
-impl Place<'_> {
-    /// Whether a path is written by a pattern: its whole path if the pattern holds a slash, its file name
+impl<'c> Named<'c> {
+    fn new(given: &'c [u8], place: Place<'_>) -> Self {
+        Self { given, absolute: Cow::Owned(absolute(given, place.cwd)) }
+    }
+
+    /// Whether it is written by a pattern: the whole path if the pattern holds a slash, the file name
     /// otherwise.
-    fn fits(self, pattern: &[u8], path: &[u8]) -> bool {
-        if !pattern.contains(&b'/') && !pattern.starts_with(b"{temp}") {
-            return matches(pattern, base_name(path));
+    fn fits(&self, pattern: &[u8], place: Place<'_>) -> bool {
+        if let Some(rest) = pattern.strip_prefix(b"{temp}") {
+            return within(&self.absolute, place.temp) && matches(rest, &self.absolute[place.temp.len()..]);
         }
-        let path = absolute(path, self.cwd);
-        match pattern.strip_prefix(b"{temp}") {
-            Some(rest) if self.temp.is_empty() => matches(rest, &path),
-            Some(rest) => within(&path, self.temp) && matches(rest, &path[self.temp.len()..]),
-            None => matches(pattern, &path),
+        if pattern.contains(&b'/') {
+            matches(pattern, &self.absolute)
+        } else {
+            matches(pattern, base_name(self.given))
         }
     }
 }

@@ -153,15 +153,13 @@ extern "C" fn child(handover: *mut c_void) -> c_int {
             // The parent died before it could be told of.
             libc::_exit(128 + libc::SIGTERM);
         }
-        let mut fd = 0;
-        while fd < 3 {
-            if let Some(from) = (*handover).streams[fd as usize]
+        for (fd, stream) in [(0, 0), (1, 1), (2, 2)] {
+            if let Some(from) = (*handover).streams[stream]
                 && libc::dup2(from, fd) < 0
             {
                 (*handover).error = *libc::__errno_location();
                 libc::_exit(127);
             }
-            fd += 1;
         }
         if (*handover).ignore_children {
             libc::signal(libc::SIGCHLD, libc::SIG_IGN);

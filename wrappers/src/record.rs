@@ -40,9 +40,13 @@ impl Json {
     }
 
     fn key(&mut self, key: &str) {
+        self.key_bytes(key.as_bytes());
+    }
+
+    fn key_bytes(&mut self, key: &[u8]) {
         self.separate();
         self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(key);
         self.out.extend_from_slice(b"\":");
         self.comma = false;
     }
@@ -62,8 +66,10 @@ impl Json {
     pub fn text(&mut self, text: &[u8]) {
         self.separate();
         self.out.push(b'"');
-        // The usual argument has nothing to escape, and is copied in one go.
-        if text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        // The usual argument has nothing to escape, and is copied in one go. Looked at whole, without an
+        // early end, so that it is looked at sixteen bytes a step.
+        let special = |byte: &u8| byte.wrapping_sub(b' ') > b'~' - b' ' || *byte == b'"' || *byte == b'\\';
+        if !text.iter().fold(false, |any, byte| any | special(byte)) {
             self.out.extend_from_slice(text);
         } else {
             for chunk in text.utf8_chunks() {
@@ -106,7 +112,6 @@ impl Json {
         let (mut at, mut rest) = (digits.len(), number);
         loop {
             at -= 1;
-            #[expect(clippy::cast_possible_truncation, reason = "a digit fits a byte")]
             let digit = (rest % 10) as u8;
             digits[at] = b'0' + digit;
             rest /= 10;
@@ -236,10 +241,11 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
     j.open(b'{');
     for variable in b.env {
         if let Some(at) = variable.iter().position(|byte| *byte == b'=')
-            && let Ok(name) = std::str::from_utf8(&variable[..at])
-            && b.plan.env_allow().any(|allowed| allowed == name.as_bytes())
+            && b.plan.env_allow().any(|allowed| allowed == &variable[..at])
         {
-            j.field(name, &variable[at + 1..]);
+            // Allowed names are letters, digits and underscores, and need no escaping.
+            j.key_bytes(&variable[..at]);
+            j.text(&variable[at + 1..]);
         }
     }
     j.close(b'}');
@@ -346,8 +352,9 @@ pub fn end(e: &End<'_>) -> Json {
 fn made(j: &mut Json, outputs: &[Vec<u8>]) {
     let mut any = false;
     for path in outputs {
-        let Some(content) = sys::read_plain(path) else { continue };
-        let Some(facts) = elf::facts(&content) else { continue };
+        let Some(content) = sys::Map::open(path) else { continue };
+        let content = content.bytes();
+        let Some(facts) = elf::facts(content) else { continue };
         if !any {
             any = true;
             j.key("made");
@@ -356,11 +363,11 @@ fn made(j: &mut Json, outputs: &[Vec<u8>]) {
         j.open(b'{');
         j.field("path", path);
         j.field_number("size", content.len() as u64);
-        j.field_hex("sha256", &elf::sha256(&content));
+        j.field_hex("sha256", &elf::sha256(content));
         if let Some(build_id) = facts.build_id {
             j.field_hex("build_id", build_id);
         }
-        if let Some(digest) = elf::load_digest(&content) {
+        if let Some(digest) = elf::load_digest(content) {
             j.field_hex("load", &digest);
         }
         j.field("machine", facts.machine.to_string().as_bytes());

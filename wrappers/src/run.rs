@@ -163,13 +163,11 @@ impl Session<'_, '_> {
             return Outcome { ended: Err(error), status: FAILED, retry: None };
         }
         let envp = self.environment();
-        match &self.decision.retry {
-            Some(second) => self.twice(second, &envp),
-            None => {
-                let ended = self.once(&self.decision.args, &envp, [None; 3], recorded);
-                self.outcome(ended, None)
-            }
+        if let Some(second) = &self.decision.retry {
+            return self.twice(second, &envp);
         }
+        let ended = self.once(&self.decision.args, &envp, [None; 3], recorded);
+        self.outcome(ended, None)
     }
 
     /// The environment for the tool. A compiler or binutil must not find us when it looks for its own
@@ -377,7 +375,7 @@ fn plain(line: &[u8]) -> Cow<'_, [u8]> {
     while let Some(byte) = bytes.next() {
         if byte == 0x1b {
             // `ESC [ … letter`
-            bytes.find(|byte| byte.is_ascii_alphabetic());
+            bytes.find(u8::is_ascii_alphabetic);
         } else {
             out.push(byte);
         }

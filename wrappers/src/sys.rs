@@ -188,6 +188,41 @@ pub fn is_terminal(fd: i32) -> bool {
     unsafe { libc::isatty(fd) == 1 }
 }
 
+/// A plain file, seen as memory. The tool that made it has ended, so nobody cuts it short meanwhile.
+#[derive(Debug)]
+pub struct Map {
+    at: *mut libc::c_void,
+    len: usize,
+}
+
+impl Map {
+    /// Maps a plain file that is not empty.
+    #[must_use]
+    pub fn open(path: &[u8]) -> Option<Self> {
+        let fd = is_plain(path).then(|| Fd::read_only(path).ok())??;
+        let len = usize::try_from(fd.file_size()?).ok().filter(|len| *len > 0)?;
+        // SAFETY: a new private mapping; the kernel picks the place, and it outlives the descriptor.
+        let at = unsafe {
+            libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_PRIVATE, fd.number(), 0)
+        };
+        (at != libc::MAP_FAILED).then_some(Self { at, len })
+    }
+
+    /// Its content.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: the mapping is readable for `len` bytes until `drop`.
+        unsafe { std::slice::from_raw_parts(self.at.cast(), self.len) }
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and no slice of it outlives us.
+        unsafe { libc::munmap(self.at, self.len) };
+    }
+}
+
 /// Reads a plain file. Pipes are left alone: reading one would take its content from the tool.
 pub fn read_file(path: &[u8]) -> Result<Vec<u8>, i32> {
     let fd = Fd::read_only(path)?;
@@ -198,13 +233,18 @@ pub fn read_file(path: &[u8]) -> Result<Vec<u8>, i32> {
 /// Reads a plain file, but not one that a tool would wait at to be opened, such as a pipe.
 #[must_use]
 pub fn read_plain(path: &[u8]) -> Option<Vec<u8>> {
-    let c_path = c_path(path)?;
+    is_plain(path).then(|| read_file(path).ok())?
+}
+
+/// Whether there is a plain file at this path, links followed.
+fn is_plain(path: &[u8]) -> bool {
+    let Some(path) = c_path(path) else { return false };
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: `c_path` is a C string; the kernel fills `stat` if it answers 0, and only then is it read.
-    let mode = unsafe {
-        (libc::stat(c_path.as_ptr().cast(), stat.as_mut_ptr()) == 0).then(|| stat.assume_init().st_mode)?
-    };
-    if mode & libc::S_IFMT != libc::S_IFREG { None } else { read_file(path).ok() }
+    // SAFETY: `path` is a C string; the kernel fills `stat` if it answers 0, and only then is it read.
+    unsafe {
+        libc::stat(path.as_ptr().cast(), stat.as_mut_ptr()) == 0
+            && stat.assume_init().st_mode & libc::S_IFMT == libc::S_IFREG
+    }
 }
 
 /// Takes a file away; whether it was there does not matter.

@@ -67,6 +67,7 @@ impl Items {
     }
 
     /// In order.
+    #[expect(clippy::iter_without_into_iter, reason = "nothing loops over the items themselves")]
     pub fn iter(&self) -> std::slice::Iter<'_, Item> {
         self.items.iter()
     }

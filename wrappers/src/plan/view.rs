@@ -236,7 +236,8 @@ impl<'a> Plan<'a> {
     pub fn options(self, dialect: Dialect) -> Options<'a> {
         let tables: List<'a, Table<'a>> = self.root().list(12, layout::TABLE);
         let table = tables.iter().find(|table| table.dialect == u32::from(dialect.code()));
-        Options { rows: table.map_or(self.root().list(ROOT_EMPTY, layout::ROW), |table| table.rows) }
+        let rows = table.map_or(&[][..], |table| table.rows);
+        Options { plan: self, rows: rows.as_chunks().0 }
     }
 
     /// How a probe is known.
@@ -250,17 +251,16 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// A place behind the file, where every word reads as zero.
-const ROOT_EMPTY: usize = 1 << 40;
-
+/// An option table: the bytes of its rows.
 struct Table<'a> {
     dialect: u32,
-    rows: List<'a, Row<'a>>,
+    rows: &'a [u8],
 }
 
 impl<'a> From<Element<'a>> for Table<'a> {
     fn from(Element(record): Element<'a>) -> Self {
-        Self { dialect: record.word(0), rows: record.list(1, layout::ROW) }
+        let len = record.word(2).saturating_mul(u32::try_from(4 * layout::ROW).unwrap_or(u32::MAX));
+        Self { dialect: record.word(0), rows: record.plan.slice(record.word(1), len) }
     }
 }
 
@@ -325,30 +325,41 @@ impl<'a> Tool<'a> {
     }
 }
 
-view! {
-    /// One row of an option table; see [`super::data::OptionRow`].
-    Row
+/// One row of an option table; see [`super::data::OptionRow`].
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    plan: Plan<'a>,
+    words: &'a [u8; 4 * layout::ROW],
 }
+
 impl<'a> Row<'a> {
+    fn word(self, index: usize) -> u32 {
+        let mut word = [0; 4];
+        word.copy_from_slice(&self.words[4 * index..4 * index + 4]);
+        u32::from_le_bytes(word)
+    }
     /// Spelling up to the value.
     #[must_use]
     pub fn spelling(self) -> &'a [u8] {
-        self.0.string(0)
+        self.plan.slice(self.word(0), self.word(1))
     }
     /// Where the value is.
     #[must_use]
     pub fn form(self) -> Form {
-        Form::from_code(self.0.byte(2, 0)).unwrap_or(Form::Flag)
+        Form::from_code(self.words[8]).unwrap_or(Form::Flag)
     }
     /// What it means.
     #[must_use]
     pub fn effect(self) -> Effect {
-        Effect::from_code(self.0.byte(2, 1)).unwrap_or(Effect::None)
+        Effect::from_code(self.words[9]).unwrap_or(Effect::None)
     }
     /// Level of an instruction-set option.
     #[must_use]
     pub fn level(self) -> u8 {
-        self.0.byte(2, 2)
+        self.words[10]
+    }
+    fn key(self) -> u64 {
+        u64::from(self.word(4)) | u64::from(self.word(5)) << 32
     }
     /// Whether it is what `arg` says.
     fn fits(self, arg: &[u8]) -> bool {
@@ -363,33 +374,37 @@ impl<'a> Row<'a> {
 /// An option table.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
-    rows: List<'a, Row<'a>>,
+    plan: Plan<'a>,
+    rows: &'a [[u8; 4 * layout::ROW]],
 }
 
 impl<'a> Options<'a> {
+    fn row(self, index: usize) -> Option<Row<'a>> {
+        Some(Row { plan: self.plan, words: self.rows.get(index)? })
+    }
+
     /// The row with the longest spelling that `arg` is written by.
     ///
     /// Every spelling that starts `arg` also starts the last row at or before `arg` in sorted order,
     /// so one binary search and a walk along that row's chain of prefixes see them all.
     #[must_use]
     pub fn find(self, arg: &[u8]) -> Option<Row<'a>> {
-        let (mut low, mut high) = (0, self.rows.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            if self.rows.get(middle)?.spelling() <= arg {
-                low = middle + 1;
-            } else {
-                high = middle;
+        let key = layout::key(arg);
+        let after = self.rows.partition_point(|words| {
+            let row = Row { plan: self.plan, words };
+            match row.key().cmp(&key) {
+                std::cmp::Ordering::Equal => row.spelling() <= arg,
+                order => order.is_lt(),
             }
-        }
-        let mut index = low.checked_sub(1)?;
+        });
+        let mut index = after.checked_sub(1)?;
         loop {
-            let row = self.rows.get(index)?;
+            let row = self.row(index)?;
             if row.fits(arg) {
                 return Some(row);
             }
             // A parent always stands before its child; a made-up plan could say otherwise, and loop.
-            index = match row.0.word(3) as usize {
+            index = match row.word(3) as usize {
                 parent if parent < index => parent,
                 _ => return None,
             };

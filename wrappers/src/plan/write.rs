@@ -158,7 +158,9 @@ impl Writer {
             }
             let [at, len] = self.string(row.spelling.as_bytes());
             let codes = pack(row.form.code(), row.effect.code(), row.level, 0);
-            records.push([at, len, codes, chain.last().copied().unwrap_or(NONE)]);
+            let key = layout::key(row.spelling.as_bytes()).to_le_bytes();
+            let half = |at: usize| pack(key[at], key[at + 1], key[at + 2], key[at + 3]);
+            records.push([at, len, codes, chain.last().copied().unwrap_or(NONE), half(0), half(4)]);
             chain.push(index);
         }
         Ok(self.records(&records))

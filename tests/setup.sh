@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs what the tests need and what is not there yet: Debian's packages and Python's.
+set -eu
+
+missing=
+need() { # command, package
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+need clang clang
+need ccache ccache
+need strace strace
+need ninja ninja-build
+need make make
+need pkg-config pkg-config
+need fish fish
+need valgrind valgrind
+need readelf binutils
+need cmake cmake
+[ -e /usr/include/python3.11/Python.h ] || missing="$missing python3-dev"
+[ -e /usr/lib/python3.11/venv/__init__.py ] || missing="$missing python3-venv"
+[ -e /usr/bin/python3 ] || missing="$missing python3"
+if [ -n "$missing" ]; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    echo "installing:$missing"
+    $sudo apt-get update -qq
+    # The list is words on purpose.
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+python3 -m pip --version >/dev/null 2>&1 || { echo "error: python3 has no pip" >&2; exit 1; }
