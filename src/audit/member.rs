@@ -72,7 +72,7 @@ fn at_byte(at: usize) -> String {
 }
 
 fn newlines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
+    bytes.split(|byte| *byte == b'\n').count() - 1
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ impl<'l> Index<'l> {
                     take it out, or have it built"
                 .into();
         }
-        if member.split('/').next().is_some_and(|folder| folder.ends_with(".libs")) {
+        if member.split_once('/').is_some_and(|(folder, _)| folder.strip_suffix(".libs").is_some()) {
             return "a repair tool copied it from the system (auditwheel's `.libs`); audit the wheel before it is \
                     repaired, or build that library too"
                 .into();

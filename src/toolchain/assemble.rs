@@ -58,7 +58,8 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
         });
     }
     let used = |dialect: &&Dialect| found.iter().any(|one| one.dialect == **dialect);
-    let options = Dialect::ALL.iter().filter(used).map(|dialect| (*dialect, order.toolchains.options(*dialect)));
+    let options =
+        Dialect::ALL.iter().filter(used).map(|dialect| (*dialect, order.toolchains.options(*dialect)));
     Ok(PlanData {
         family: order.family.name.clone(),
         bin: bytes(places.bin),

@@ -8,12 +8,14 @@
 
 pub mod ask;
 pub mod assemble;
+pub mod cpu;
 pub mod discover;
 pub mod header;
 pub mod path;
 pub mod python;
 pub mod redirect;
 pub mod session;
+pub mod survey;
 
 pub use stub::*;
 mod stub;

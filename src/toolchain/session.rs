@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -159,8 +160,11 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
     fs::create_dir_all(dir).context("cannot make the folder", dir)?;
     let dir = dir.canonicalize().context("cannot find", dir)?;
     if dir.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b':' | b'\n')) {
-        return Err(Error::usage(format!("the folder {} cannot be on PATH: its name holds a colon or a newline", dir.display()))
-            .hint("choose another folder with `--dir`"));
+        return Err(Error::usage(format!(
+            "the folder {} cannot be on PATH: its name holds a colon or a newline",
+            dir.display()
+        ))
+        .hint("choose another folder with `--dir`"));
     }
     Ok(dir)
 }
@@ -168,16 +172,16 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
 /// One session at a time in a folder.
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(Error::usage(format!("another session is at work in {}", dir.display()))
-                .hint("wait for its end, or choose another folder with `--dir`"))
-        }
-        // Some network file systems cannot lock; a build is not to fail for that.
-        Err(fs::TryLockError::Error(_)) => Ok(file),
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
+    // SAFETY: `flock` takes the number of a file that is open through the call, and touches no memory of ours.
+    let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
+    // Some network file systems cannot lock at all; a build is not to fail for that.
+    if !locked && std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock {
+        return Err(Error::usage(format!("another session is at work in {}", dir.display()))
+            .hint("wait for its end, or choose another folder with `--dir`"));
     }
+    Ok(file)
 }
 
 /// Names of an earlier session are removed from `bin`, so it must not be a folder of the user's.

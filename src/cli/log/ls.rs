@@ -134,7 +134,7 @@ fn what(log: &Log, call: &Call, room: usize) -> Result<String> {
         }
         return Ok(cut(&row, room));
     }
-    let full = row.clone() + &went(call, |file| file.quoted());
+    let full = row.clone() + &went(call, Text::quoted);
     if full.chars().count() <= room {
         return Ok(full);
     }
