@@ -124,7 +124,6 @@ impl Scene<'_> {
         };
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
-        let bin = shim.bin().to_owned();
         let record = shim.close().and_then(|path| Log::open(&path));
         if let Ok(record) = &record {
             report.calls = calls(record);
@@ -140,8 +139,8 @@ impl Scene<'_> {
             report.faults.extend(failed);
         }
         audit_wheel(&wheel, &record, report)?;
-        if self.reproducible.is_some() {
-            self.traces(&wheel, &bin, report)?;
+        if self.reproducible.is_some() && report.faults.is_empty() {
+            self.traces(&wheel, report)?;
         }
         if report.faults.is_empty() {
             let home = log.parent().unwrap_or(&log);
@@ -152,8 +151,8 @@ impl Scene<'_> {
         Ok(())
     }
 
-    fn traces(&self, wheel: &Path, bin: &Path, report: &mut FamilyReport) -> Result<()> {
-        let found = traces::find(wheel, &[self.area.root(), bin])?;
+    fn traces(&self, wheel: &Path, report: &mut FamilyReport) -> Result<()> {
+        let found = traces::find(wheel, &[self.area.root()])?;
         if let Some(first) = found.first() {
             report.warnings.push(format!(
                 "{} file{} of the wheel name{} a folder of this build ({first}{}): another build gives other bytes",

@@ -73,12 +73,6 @@ impl Shim {
         self.session.environment()
     }
 
-    /// The shim folder.
-    #[must_use]
-    pub fn bin(&self) -> &Path {
-        &self.session.bin
-    }
-
     /// Where the record is written.
     #[must_use]
     pub fn record(&self) -> PathBuf {
