@@ -161,7 +161,12 @@ fn a_backend_that_fails_shows_its_last_lines_and_leaves_the_earlier_wheel() {
     let ran = home.build(&["./pkg", "--family", "host,x86-64-v2", "--out", "out"]).fails(1);
     ran.says("SystemError: no such luck").says("backend.log").says("x86-64-v2: failed");
     assert_eq!(fs::read(home.path(&format!("out/host/{WHEEL}"))).expect("the wheel"), before);
-    assert_eq!(home.leftovers(), Vec::<std::path::PathBuf>::new());
+    let kept = home.leftovers();
+    assert_eq!(kept.len(), 1, "the work area is kept");
+    ran.says(&format!("the work area is kept: {}", kept[0].display()));
+    assert!(
+        kept[0].join("src.host/pkg/ext.c").is_file() && kept[0].join("src.x86-64-v2/pkg/ext.c").is_file()
+    );
 }
 
 #[test]

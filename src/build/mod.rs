@@ -84,7 +84,7 @@ pub struct Request {
     pub patches: Option<PathBuf>,
     /// Leave time and folder names as they are.
     pub not_reproducible: bool,
-    /// Keep the work area.
+    /// Keep the work area; it is kept anyhow when a backend fails.
     pub keep: bool,
     /// Let compiles fail that the backend does without.
     pub allow_failed_compiles: bool,
@@ -129,7 +129,8 @@ pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     Origin::of(&request.source)?;
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);
-    if request.keep && interrupt::caught().is_none() {
+    let failed = done.as_ref().is_ok_and(|report| report.families.iter().any(|one| one.error.is_some()));
+    if (request.keep || failed) && interrupt::caught().is_none() {
         let kept = area.keep();
         observer.event(Event::Note(&format!("the work area is kept: {}", kept.display())));
     }
@@ -186,7 +187,7 @@ fn build_in(request: &Request, area: &mut WorkArea, observer: &mut dyn Observer)
         }
         let report = scene.build(index, &logs[index], observer);
         interrupt::check()?;
-        if request.keep {
+        if request.keep || report.error.is_some() {
             area.set_aside(name)?;
         }
         observer.event(Event::End(&report));

@@ -15,6 +15,7 @@ mod view;
 
 /// Arguments of `build`.
 #[derive(clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// A folder, a source distribution (.tar.gz, .zip), or a requirement such as `name==version`, whose source
@@ -62,7 +63,7 @@ pub(super) struct Args {
     /// Let compiles fail that the backend does without, such as optional extensions
     #[arg(long)]
     allow_failed_compiles: bool,
-    /// Keep the work area: source, environment, temporary files
+    /// Keep the work area (source, environment, temporary files) even if all goes well
     #[arg(long)]
     keep: bool,
     /// Show the backend's output as it comes
