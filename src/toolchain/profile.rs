@@ -78,7 +78,7 @@ pub fn profile(
         Making { toolchains, facts, family, policy, reproducible, left_out: vec![], injections: vec![] };
     making.check_compiler()?;
     for row in &toolchains.injections {
-        if making.concerns(&row.when, &row.dialects)
+        if making.concerns(row.when, &row.dialects)
             && (row.roles.is_empty() || row.roles.contains(&Coded(facts.role)))
         {
             making.injection(row);
@@ -91,7 +91,7 @@ pub fn profile(
     }
     let rules = making.rules();
     let demotion = &toolchains.demotion;
-    let demote = making.concerns(&demotion.when, &demotion.dialects).then(|| Demote {
+    let demote = making.concerns(demotion.when, &demotion.dialects).then(|| Demote {
         rule: demotion.id.clone(),
         why: demotion.why.clone(),
         flags: demotion.flags.iter().map(|flag| flag.clone().into_bytes()).collect(),
@@ -163,7 +163,7 @@ impl Making<'_> {
         }
     }
 
-    fn concerns(&self, when: &When, dialects: &[Coded<Dialect>]) -> bool {
+    fn concerns(&self, when: When, dialects: &[Coded<Dialect>]) -> bool {
         dialects.contains(&Coded(self.facts.dialect))
             && (!when.level || self.family.level.is_some())
             && when.march_native.is_none_or(|asked| asked == self.policy.march_native)
@@ -310,7 +310,7 @@ impl Making<'_> {
 
     fn rules(&self) -> Vec<Rule> {
         let rows = self.toolchains.rules.iter();
-        rows.filter(|row| self.concerns(&row.when, &row.dialects)).flat_map(|row| self.rule(row)).collect()
+        rows.filter(|row| self.concerns(row.when, &row.dialects)).flat_map(|row| self.rule(row)).collect()
     }
 
     /// One rule a value.
