@@ -106,25 +106,51 @@ const FORWARDED: [c_int; 8] = [
     libc::SIGCONT,
 ];
 
-/// Hands a signal on to the tool. What the terminal sends, it sends to the tool as well.
+/// Hands a signal on to the tool. What a key of the terminal sends, it sends to the whole group, and so to
+/// the tool as well; a terminal that hangs up tells the leader of its session alone, which may be us.
 extern "C" fn forward(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel hands over a valid `info` for a handler with SA_SIGINFO; `kill`, `getpid` and
     // access to errno are async-signal-safe, and errno is put back for the code that was interrupted.
     unsafe {
         let saved = *libc::__errno_location();
-        let sent_by_process = (*info).si_code <= 0;
+        let from_key = (*info).si_code > 0 && matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
         let child = CHILD.load(Ordering::Relaxed);
         if child == 0 {
             if !matches!(signal, libc::SIGTSTP | libc::SIGCONT) {
                 CAUGHT.store(signal, Ordering::Relaxed);
             }
-        } else if sent_by_process {
+        } else if !from_key {
             libc::kill(child, signal);
         }
         if signal == libc::SIGTSTP {
-            libc::kill(libc::getpid(), libc::SIGSTOP);
+            stop();
         }
         *libc::__errno_location() = saved;
+    }
+}
+
+/// Stops this process as SIGTSTP does without a handler. That is not at all in a group that no shell
+/// watches over, where SIGSTOP would stop us for ever; so the signal itself is sent once more.
+///
+/// # Safety
+///
+/// To be called from the handler of SIGTSTP, where all signals are blocked.
+unsafe fn stop() {
+    // SAFETY: all calls are async-signal-safe, and every structure is filled before it is used. We stop where
+    // the signal is unblocked, and go on from there with handler and mask as they were.
+    unsafe {
+        let mut handler: libc::sigaction = std::mem::zeroed();
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut handler);
+        libc::kill(libc::getpid(), libc::SIGTSTP);
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGTSTP);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
+        libc::sigaction(libc::SIGTSTP, &raw const handler, ptr::null_mut());
     }
 }
 
