@@ -219,17 +219,6 @@ fn rule_19_a_terminal_stays_a_terminal() {
     assert_eq!(fs::read_to_string(f.path("out")).unwrap(), "0\n1\n2\n");
 }
 
-/// A new terminal: the side of its window, and the side of the programs in it.
-fn terminal() -> (OwnedFd, OwnedFd) {
-    let (mut master, mut slave) = (0, 0);
-    let none = std::ptr::null_mut();
-    // SAFETY: `openpty` fills both numbers, which are ours from then on; the other pointers may be null.
-    unsafe {
-        assert_eq!(libc::openpty(&raw mut master, &raw mut slave, none, none.cast(), none.cast()), 0);
-        (OwnedFd::from_raw_fd(master), OwnedFd::from_raw_fd(slave))
-    }
-}
-
 #[test]
 fn rule_03_the_tool_finds_its_absolute_path_as_its_name() {
     let f = Folder::shell();

@@ -8,6 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -286,5 +287,19 @@ pub fn until(what: &str, mut so: impl FnMut() -> bool) {
     while !so() {
         assert!(start.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A new terminal: the side of its window, and the side of the programs in it. Neither reaches a program
+/// that was not given it.
+pub fn terminal() -> (OwnedFd, OwnedFd) {
+    // SAFETY: plain calls on a descriptor that was just opened; both are ours from then on.
+    unsafe {
+        let window = libc::posix_openpt(libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        assert!(window >= 0 && libc::grantpt(window) == 0 && libc::unlockpt(window) == 0);
+        let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+        let inside = libc::ioctl(window, libc::TIOCGPTPEER, flags);
+        assert!(inside >= 0);
+        (OwnedFd::from_raw_fd(window), OwnedFd::from_raw_fd(inside))
     }
 }
