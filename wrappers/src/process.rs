@@ -8,7 +8,7 @@
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::sys::errno;
 
@@ -93,6 +93,12 @@ impl Ended {
 static CHILD: AtomicI32 = AtomicI32::new(0);
 /// The last deadly signal that came while no tool ran.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
+/// Whether a deadly signal came at all.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whether our handlers are installed.
+static LISTENS: AtomicBool = AtomicBool::new(false);
+/// Whether the caller ignores SIGCHLD, which we must not.
+static IGNORES_CHILDREN: AtomicBool = AtomicBool::new(false);
 
 /// Signals that are handed on to the tool.
 const FORWARDED: [c_int; 8] = [
@@ -115,8 +121,12 @@ extern "C" fn forward(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void)
         let saved = *libc::__errno_location();
         let from_key = (*info).si_code > 0 && matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
         let child = CHILD.load(Ordering::Relaxed);
+        let deadly = !matches!(signal, libc::SIGTSTP | libc::SIGCONT);
+        if deadly {
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        }
         if child == 0 {
-            if !matches!(signal, libc::SIGTSTP | libc::SIGCONT) {
+            if deadly {
                 CAUGHT.store(signal, Ordering::Relaxed);
             }
         } else if !from_key {
@@ -163,6 +173,8 @@ struct Handover {
     mask: libc::sigset_t,
     /// The caller ignores SIGCHLD: the tool is to find that so, but we must not, or its status is lost.
     ignore_children: bool,
+    /// An earlier tool ran: our handlers are installed.
+    again: bool,
     parent: libc::pid_t,
     error: c_int,
 }
@@ -189,6 +201,15 @@ extern "C" fn child(handover: *mut c_void) -> c_int {
         }
         if (*handover).ignore_children {
             libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        }
+        // In a second try our handler is in place here too. A signal that waits for the mask below would
+        // find it, on memory that is the parent's, and be lost to the tool.
+        if (*handover).again {
+            for signal in FORWARDED {
+                if libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
+            }
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const (*handover).mask, ptr::null_mut());
         libc::execve((*handover).program, (*handover).argv, (*handover).envp);
@@ -229,7 +250,11 @@ impl Command<'_> {
             let mut mask: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&raw mut all);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut mask);
-            let ignore_children = libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN;
+            // The second try finds what we set here, so the caller's wish is kept.
+            if libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN {
+                IGNORES_CHILDREN.store(true, Ordering::Relaxed);
+            }
+            let ignore_children = IGNORES_CHILDREN.load(Ordering::Relaxed);
             let mut handover = Handover {
                 program: program.as_ptr().cast(),
                 argv: argv.as_ptr(),
@@ -237,6 +262,7 @@ impl Command<'_> {
                 streams: self.streams,
                 mask,
                 ignore_children,
+                again: LISTENS.swap(true, Ordering::Relaxed),
                 parent: libc::getpid(),
                 error: 0,
             };
@@ -285,7 +311,8 @@ unsafe fn listen() {
 }
 
 fn wait(pid: libc::pid_t) -> Ended {
-    let mut status = 0;
+    // Should the kernel not know our child, its end is unknown, which is a failure.
+    let mut status = 1 << 8;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the kernel fills `status` and `usage`; `pid` is our child, waited for once.
     let usage = unsafe {
@@ -310,6 +337,12 @@ pub fn caught() -> Option<i32> {
         0 => None,
         signal => Some(signal),
     }
+}
+
+/// Whether a deadly signal came at any time, whatever the tool made of it.
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
 }
 
 /// Ends this process as the tool ended.

@@ -239,10 +239,9 @@ impl Session<'_, '_> {
         let stdin = self.call.reads_stdin().then(keep_stdin).flatten();
         let first = Held::new(stdin.as_ref());
         let ended = self.once(&self.decision.args, envp, first.streams, true);
-        // A tool that was killed, or could not start, would fare no better the second time.
-        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0))
-            || process::caught().is_some()
-        {
+        // A tool that was killed, or could not start, would fare no better the second time; and whoever
+        // interrupts a build wants it to end, even where the tool made a plain failure of the signal.
+        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0)) || process::interrupted() {
             first.release();
             return self.outcome(ended, None);
         }
@@ -357,27 +356,30 @@ impl Held {
     fn werror_lines(&self) -> Vec<Vec<u8>> {
         let text = self.content(if self.files[2].is_some() { 2 } else { 1 });
         let mark = b"[-Werror";
-        let lines = text.split(|byte| *byte == b'\n');
-        lines
-            .filter(|line| line.windows(mark.len()).any(|w| w == mark))
-            .map(|line| plain(line).into_owned())
-            .collect()
+        // Colours stand inside of the brackets too: `[ESC[01;31m-Werror=unusedESC[m]`.
+        let lines = text.split(|byte| *byte == b'\n').map(plain);
+        lines.filter(|line| line.windows(mark.len()).any(|w| w == mark)).map(Cow::into_owned).collect()
     }
 }
 
-/// A line without the escape sequences that colour it.
+/// A line without the escape sequences that colour it and make links of its parts.
 fn plain(line: &[u8]) -> Cow<'_, [u8]> {
     if !line.contains(&0x1b) {
         return Cow::Borrowed(line);
     }
     let mut out = Vec::with_capacity(line.len());
-    let mut bytes = line.iter().copied();
+    let mut bytes = line.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
-        if byte == 0x1b {
-            // `ESC [ … letter`
-            bytes.find(u8::is_ascii_alphabetic);
-        } else {
+        if byte != 0x1b {
             out.push(byte);
+        } else if bytes.next_if_eq(&b']').is_some() {
+            // A link is `ESC ] 8 ; ; address`, ended by BEL or by `ESC \`.
+            if bytes.find(|byte| matches!(byte, 7 | 0x1b)) == Some(0x1b) {
+                bytes.next();
+            }
+        } else {
+            // A colour is `ESC [ … letter`.
+            bytes.find(u8::is_ascii_alphabetic);
         }
     }
     Cow::Owned(out)
