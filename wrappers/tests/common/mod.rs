@@ -11,6 +11,7 @@ use std::fs;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -278,6 +279,20 @@ pub fn stderr(output: &Output) -> String {
 /// What a program said on stdout.
 pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Makes a command start with these signals ignored.
+pub fn ignoring<'c>(signals: &'c [i32], command: &'c mut Command) -> &'c mut Command {
+    let signals = signals.to_vec();
+    // SAFETY: `signal` is async-signal-safe; nothing is allocated or dropped in the child.
+    unsafe {
+        command.pre_exec(move || {
+            for signal in &signals {
+                libc::signal(*signal, libc::SIG_IGN);
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Waits until something is so; fails the test if that takes longer than a loaded machine would need.
