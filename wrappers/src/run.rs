@@ -137,6 +137,15 @@ fn made<'c>(call: &'c Invocation<'_>) -> &'c [Vec<u8>] {
     }
 }
 
+/// What kept the tool from running: the kernel's error number.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// At its start.
+    Tool(i32),
+    /// At the response file that its line is too long to do without.
+    Scratch(i32),
+}
+
 /// How the tool ended, or why it did not run, in which case `status` is ours.
 struct Outcome {
     ended: Result<Ended, String>,
@@ -196,7 +205,7 @@ impl Session<'_, '_> {
         envp: &CStrings,
         streams: [Option<i32>; 3],
         wait: bool,
-    ) -> Result<Ended, i32> {
+    ) -> Result<Ended, Fault> {
         let mut argv = CStrings::default();
         self.target.head().chain(args.iter().map(|arg| &**arg)).for_each(|arg| argv.push(arg));
         let command = Command { program: self.target.program(), argv, envp, streams };
@@ -206,7 +215,7 @@ impl Session<'_, '_> {
         } else if wait {
             match command.run() {
                 Err(libc::E2BIG) => libc::E2BIG,
-                other => return other,
+                other => return other.map_err(Fault::Tool),
             }
         } else {
             command.exec()
@@ -214,20 +223,21 @@ impl Session<'_, '_> {
         if error == libc::E2BIG && takes_response_files(self.target.tool.dialect()) {
             return self.by_file(args, envp, streams);
         }
-        Err(error)
+        Err(Fault::Tool(error))
     }
 
     /// Runs the tool with its arguments in a response file of ours, which is taken away afterwards.
-    fn by_file(&self, args: &[Arg<'_>], envp: &CStrings, streams: [Option<i32>; 3]) -> Result<Ended, i32> {
+    fn by_file(&self, args: &[Arg<'_>], envp: &CStrings, streams: [Option<i32>; 3]) -> Result<Ended, Fault> {
         let id = sys::now() ^ u64::from(sys::pids().0.cast_unsigned()) << 32;
         let path = [self.plan.scratch(), b"/", format!("{id:016x}.rsp").as_bytes()].concat();
-        let file = Fd::create_new(&path)?;
-        let written = sys::write_all(file.number(), &response::join(args.iter().map(|arg| &**arg)));
+        let file = Fd::create_new(&path).map_err(Fault::Scratch)?;
+        let content = response::join(args.iter().map(|arg| &**arg));
+        let written = sys::write_all(file.number(), &content).map_err(Fault::Scratch);
         let ended = written.and_then(|()| {
             let mut argv = CStrings::default();
             self.target.head().for_each(|arg| argv.push(arg));
             argv.push_parts(&[b"@", &path]);
-            Command { program: self.target.program(), argv, envp, streams }.run()
+            Command { program: self.target.program(), argv, envp, streams }.run().map_err(Fault::Tool)
         });
         sys::remove(&path);
         ended
@@ -260,18 +270,29 @@ impl Session<'_, '_> {
         }
     }
 
-    fn outcome(&self, ended: Result<Ended, i32>, retry: Option<Retry>) -> Outcome {
+    fn outcome(&self, ended: Result<Ended, Fault>, retry: Option<Retry>) -> Outcome {
         let (ended, status) = match ended {
             Ok(ended) => (Ok(ended), 0),
-            Err(error) => {
+            Err(fault) => {
                 let program = String::from_utf8_lossy(self.target.program());
-                let (message, hint, status) = match error {
-                    libc::ENOENT => (
+                let (message, hint, status) = match fault {
+                    Fault::Tool(libc::ENOENT) => (
                         format!("the real tool {program} is gone"),
                         "install it again, or set the shim folder up again to find another",
                         NOT_FOUND,
                     ),
-                    _ => (format!("cannot run {program}: {}", sys::describe(error)), "", CANNOT_RUN),
+                    Fault::Tool(error) => {
+                        (format!("cannot run {program}: {}", sys::describe(error)), "", CANNOT_RUN)
+                    }
+                    Fault::Scratch(error) => (
+                        format!(
+                            "the line is too long for {program}, and no response file can be written in {}: {}",
+                            String::from_utf8_lossy(self.plan.scratch()),
+                            sys::describe(error)
+                        ),
+                        "make room there, or set the shim folder up again",
+                        CANNOT_RUN,
+                    ),
                 };
                 say(self.name, message.as_bytes(), hint.as_bytes());
                 (Err(message), status)
