@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::args::{Files, Line, response};
 use crate::dispatch::{Target, dispatch};
 use crate::invocation::Invocation;
-use crate::paths::{base_name, parent};
+use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Kind, Plan, Role};
 use crate::probe::{Place, probe, temp_folder};
@@ -307,15 +307,10 @@ fn takes_response_files(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::Gcc | Dialect::Clang | Dialect::Ld | Dialect::Ar | Dialect::Plain)
 }
 
-/// The parts of a path that say something.
-fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
-}
-
 /// PATH without a folder, however many slashes it is written with.
 fn without(path: &[u8], folder: &[u8]) -> Vec<u8> {
-    let same = |entry: &[u8]| entry == folder || (entry.starts_with(b"/") && parts(entry).eq(parts(folder)));
-    let rest: Vec<&[u8]> = path.split(|byte| *byte == b':').filter(|entry| !same(entry)).collect();
+    let rest: Vec<&[u8]> =
+        path.split(|byte| *byte == b':').filter(|entry| !same_path(entry, folder)).collect();
     rest.join(&b':')
 }
 
