@@ -88,7 +88,8 @@ fn build(root: &Path, out: &Path, target: &str, flags: &[&str], offline: bool) -
 
 /// Whether this compiler can build for a target: its standard library is there.
 fn has_standard_library(target: &str) -> bool {
-    let rustc = Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", target]).output();
+    let rustc =
+        Command::new(variable("RUSTC")).args(["--print", "target-libdir", "--target", target]).output();
     rustc.is_ok_and(|output| {
         let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         output.status.success() && !folder.is_empty() && Path::new(&folder).is_dir()

@@ -36,13 +36,14 @@ enum Shell {
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
-    let session = args.session.create()?;
+    let Args { session: wanted, shell } = args;
+    let session = wanted.create()?;
     session::remarks(&session);
     let settings = session.environment();
-    let text = match args.shell {
+    let text = match shell {
         Shell::Sh | Shell::Bash | Shell::Zsh => posix(&settings),
         Shell::Fish => fish(&settings),
-        Shell::Json => json(&args.session.family, &session, &settings),
+        Shell::Json => json(&wanted.family, &session, &settings),
         Shell::Github => {
             github(&session, &settings)?;
             Vec::new()
@@ -53,21 +54,18 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every line ends with a semicolon, so that `eval $(…)` without quotes does no harm where there are no blanks.
+/// Every line ends with a semicolon, so that an `eval` without quotes does no harm where there are no blanks.
 fn posix(settings: &Settings) -> Vec<u8> {
     let mut text = Vec::new();
     for (name, value) in settings {
-        match value {
-            Some(value) => {
-                text.extend_from_slice(b"export ");
-                text.extend_from_slice(name.as_bytes());
-                text.push(b'=');
-                in_quotes(&mut text, value.as_bytes(), |byte| (byte == b'\'').then_some(br"'\''"));
-            }
-            None => {
-                text.extend_from_slice(b"unset ");
-                text.extend_from_slice(name.as_bytes());
-            }
+        if let Some(value) = value {
+            text.extend_from_slice(b"export ");
+            text.extend_from_slice(name.as_bytes());
+            text.push(b'=');
+            in_quotes(&mut text, value.as_bytes(), |byte| (byte == b'\'').then_some(br"'\''"));
+        } else {
+            text.extend_from_slice(b"unset ");
+            text.extend_from_slice(name.as_bytes());
         }
         text.extend_from_slice(b";\n");
     }
@@ -78,37 +76,34 @@ fn posix(settings: &Settings) -> Vec<u8> {
 fn fish(settings: &Settings) -> Vec<u8> {
     let mut text = Vec::new();
     for (name, value) in settings {
-        match value {
-            Some(value) => {
-                text.extend_from_slice(b"set -gx ");
-                text.extend_from_slice(name.as_bytes());
-                let whole = [value.as_bytes()];
-                let folders: Vec<&[u8]> = match name.as_os_str() == environment::PATH {
-                    true => value.as_bytes().split(|byte| *byte == b':').collect(),
-                    false => whole.to_vec(),
-                };
-                for part in folders {
-                    text.push(b' ');
-                    // An empty entry of PATH is the working folder.
-                    let part = if part.is_empty() && name.as_os_str() == environment::PATH { b"." } else { part };
-                    in_quotes(&mut text, part, |byte| match byte {
-                        b'\'' => Some(br"\'"),
-                        b'\\' => Some(br"\\"),
-                        _ => None,
-                    });
-                }
+        if let Some(value) = value {
+            text.extend_from_slice(b"set -gx ");
+            text.extend_from_slice(name.as_bytes());
+            let is_path = name.as_os_str() == environment::PATH;
+            for part in value.as_bytes().split(|byte| is_path && *byte == b':') {
+                // An empty entry of PATH is the working folder.
+                let part = if is_path && part.is_empty() { b"." } else { part };
+                text.push(b' ');
+                in_quotes(&mut text, part, |byte| match byte {
+                    b'\'' => Some(br"\'"),
+                    b'\\' => Some(br"\\"),
+                    _ => None,
+                });
             }
-            None => {
-                text.extend_from_slice(b"set -e ");
-                text.extend_from_slice(name.as_bytes());
-            }
+        } else {
+            text.extend_from_slice(b"set -e ");
+            text.extend_from_slice(name.as_bytes());
         }
         text.extend_from_slice(b";\n");
     }
     text
 }
 
-fn in_quotes<const N: usize>(text: &mut Vec<u8>, value: &[u8], escape: impl Fn(u8) -> Option<&'static [u8; N]>) {
+fn in_quotes<const N: usize>(
+    text: &mut Vec<u8>,
+    value: &[u8],
+    escape: impl Fn(u8) -> Option<&'static [u8; N]>,
+) {
     text.push(b'\'');
     for byte in value {
         match escape(*byte) {
@@ -129,7 +124,8 @@ fn json(family: &str, session: &Session, settings: &Settings) -> Vec<u8> {
             format!("    {}: {value}", string(name))
         })
         .collect();
-    let record = session.record.as_ref().map_or_else(|| "null".to_owned(), |record| string(record.as_os_str()));
+    let record =
+        session.record.as_ref().map_or_else(|| "null".to_owned(), |record| string(record.as_os_str()));
     format!(
         "{{\n  \"family\": {},\n  \"bin\": {},\n  \"record\": {record},\n  \"plan\": \"{}\",\n  \"environment\": {{\n{}\n  }}\n}}\n",
         quoted(family.as_bytes()),
@@ -143,7 +139,8 @@ fn json(family: &str, session: &Session, settings: &Settings) -> Vec<u8> {
 /// The files of GitHub Actions: folders for PATH in one, variables in the other. An unset variable cannot be said
 /// there, so it is set to nothing.
 fn github(session: &Session, settings: &Settings) -> Result<()> {
-    let variables: Vec<_> = settings.iter().filter(|(name, _)| name.as_os_str() != environment::PATH).collect();
+    let variables: Vec<_> =
+        settings.iter().filter(|(name, _)| name.as_os_str() != environment::PATH).collect();
     let mut text = Vec::new();
     for (name, value) in variables {
         github_variable(&mut text, name, value.as_deref().unwrap_or_default());
@@ -160,7 +157,9 @@ fn github_variable(text: &mut Vec<u8>, name: &OsStr, value: &OsStr) {
     while value.as_bytes().split(|byte| *byte == b'\n').any(|line| line == end.as_bytes()) {
         end.push('_');
     }
-    for part in [name.as_bytes(), b"<<", end.as_bytes(), b"\n", value.as_bytes(), b"\n", end.as_bytes(), b"\n"] {
+    for part in
+        [name.as_bytes(), b"<<", end.as_bytes(), b"\n", value.as_bytes(), b"\n", end.as_bytes(), b"\n"]
+    {
         text.extend_from_slice(part);
     }
 }

@@ -27,20 +27,19 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
-    let session = args.session.create()?;
-    if !args.quiet {
+    let Args { session: wanted, quiet, command } = args;
+    let session = wanted.create()?;
+    if !quiet {
         session::remarks(&session);
     }
-    let status = process::run(&args.command, &session.environment())?;
-    if !args.quiet
-        && let Some(record) = &session.record
-    {
+    let status = process::run(&command, &session.environment())?;
+    if !quiet && let Some(record) = &session.record {
         let counts = Counts::of(record);
         let dim = anstyle::Style::new().dimmed();
         anstream::eprintln!(
             "{dim}crosswheel: {} for {}; record: {}{dim:#}",
             counts.text(),
-            args.session.family,
+            wanted.family,
             record.display()
         );
     }
@@ -90,11 +89,10 @@ impl Counts {
 
     fn text(&self) -> String {
         let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let mut text =
-            [many(self.calls, "call"), many(self.probes, "probe"), many(self.edits, "edit")].join(", ");
+        let mut parts = vec![many(self.calls, "call"), many(self.probes, "probe"), many(self.edits, "edit")];
         if self.refused > 0 {
-            text.push_str(&format!(", {} refused", self.refused));
+            parts.push(format!("{} refused", self.refused));
         }
-        text
+        parts.join(", ")
     }
 }

@@ -1,15 +1,20 @@
 //! Arguments that `run` and `env` share: what a session is made for, and where.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use crate::environment;
+use sha2::{Digest, Sha256};
+
+use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
+use crate::toolchain::Toolchains;
 use crate::toolchain::session::{Session, SessionOptions};
-use crate::toolchain::{Policy, Topology, Toolchains, Werror};
+use crate::topology::{Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
-const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// What a session is made for, and where.
 #[derive(clap::Args)]
@@ -21,8 +26,8 @@ pub(super) struct SessionArgs {
     #[arg(long, value_name = "FILE")]
     topology: Option<PathBuf>,
     /// What becomes of -Werror: keep, drop, demote, or add=WARNING,… [default: as the topology says]
-    #[arg(long, value_name = "POLICY", value_parser = werror)]
-    werror: Option<Werror>,
+    #[arg(long, value_name = "POLICY", value_parser = WerrorChoice::parse)]
+    werror: Option<WerrorChoice>,
     /// Folder for the shim folder, the plan and the record [default: .crosswheel/FAMILY]
     #[arg(long, visible_alias = "log", value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -31,22 +36,42 @@ pub(super) struct SessionArgs {
     no_log: bool,
 }
 
-/// Reads `--werror`.
-pub(super) fn werror(text: &str) -> Result<Werror, String> {
-    let (policy, list) = text.split_once('=').map_or((text, None), |(policy, list)| (policy, Some(list)));
-    match (policy, list) {
-        ("keep", None) => Ok(Werror::Keep),
-        ("drop", None) => Ok(Werror::Drop),
-        ("demote", None) => Ok(Werror::Demote),
-        ("add", Some(list)) => {
-            let names: Vec<_> = list.split(',').map(str::to_owned).collect();
-            match names.iter().find(|name| !is_warning(name)) {
-                None => Ok(Werror::Add(names)),
-                Some(name) => Err(format!("`{name}` is no name of a warning, such as `return-type`")),
-            }
+/// What `--werror` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WerrorChoice {
+    policy: Werror,
+    /// For `add`: the warnings; `None` takes those of the topology.
+    warnings: Option<Vec<String>>,
+}
+
+impl WerrorChoice {
+    /// Reads it as it is typed.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (name, list) = text.split_once('=').map_or((text, None), |(name, list)| (name, Some(list)));
+        let policy = Werror::ALL.into_iter().find(|policy| policy.name() == name);
+        let policy = policy.ok_or("it is one of keep, drop, demote, add=WARNING,…")?;
+        let warnings = list.map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
+        match &warnings {
+            Some(_) if policy != Werror::Add => Err(format!("`{name}` takes no list of warnings")),
+            Some(list) => match list.iter().find(|warning| !is_warning(warning)) {
+                Some(wrong) => Err(format!("`{wrong}` is no name of a warning, such as `return-type`")),
+                None => Ok(Self { policy, warnings }),
+            },
+            None => Ok(Self { policy, warnings }),
         }
-        ("add", None) => Err("`add` needs warnings: add=return-type,format-security".into()),
-        _ => Err("it is one of keep, drop, demote, add=WARNING,…".into()),
+    }
+
+    /// Changes what the topology says.
+    pub(super) fn apply(&self, policy: &mut Policy) -> Result<()> {
+        policy.werror = self.policy;
+        if let Some(warnings) = &self.warnings {
+            policy.werror_flags.clone_from(warnings);
+        }
+        if policy.werror == Werror::Add && policy.werror_flags.is_empty() {
+            return Err(Error::usage("`--werror add` is given without warnings, and the topology has none")
+                .hint("name them: `--werror add=return-type,format-security`"));
+        }
+        Ok(())
     }
 }
 
@@ -57,21 +82,78 @@ fn is_warning(name: &str) -> bool {
 }
 
 impl SessionArgs {
+    /// The plan of a session for these arguments, without touching a session that a build may be at work in.
+    /// It is made once and kept as long as nothing that goes into it has changed.
+    pub(super) fn plan(&self) -> Result<PathBuf> {
+        if let Some(dir) = &self.dir {
+            // The plan that a session had, whatever has changed since.
+            return Ok(dir.join("plan"));
+        }
+        let kept = cache_folder().join("explain").join(self.fingerprint());
+        let plan = kept.join("plan");
+        if !plan.is_file() {
+            self.create_in(&kept)?;
+        }
+        Ok(plan)
+    }
+
+    /// Names all that goes into a plan: our own version, the arguments, the topology, and the folders of PATH,
+    /// which change when a compiler comes or goes.
+    fn fingerprint(&self) -> String {
+        let stamp = |path: &Path| {
+            let time = std::fs::metadata(path).and_then(|data| data.modified()).ok();
+            time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos())
+        };
+        let mut hash = Sha256::new();
+        let mut add = |text: &[u8]| {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
+        };
+        add(env!("CARGO_PKG_VERSION").as_bytes());
+        let program = std::env::current_exe().unwrap_or_default();
+        add(&stamp(&program).to_le_bytes());
+        add(self.family.as_bytes());
+        add(format!("{:?}", self.werror).as_bytes());
+        let cwd = std::env::current_dir().unwrap_or_default();
+        if let Some(topology) = self.topology.clone().or_else(|| Topology::locate(&cwd)) {
+            add(cwd.join(&topology).as_os_str().as_bytes());
+            add(&stamp(&topology).to_le_bytes());
+        }
+        for folder in std::env::split_paths(&path()) {
+            add(folder.as_os_str().as_bytes());
+            add(&stamp(&folder).to_le_bytes());
+        }
+        for (name, value) in
+            std::env::vars_os().filter(|(name, _)| VARIABLES.iter().any(|one| name == one.name))
+        {
+            add(name.as_bytes());
+            add(value.as_bytes());
+        }
+        hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Makes the session.
     pub(super) fn create(&self) -> Result<Session> {
+        let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(".crosswheel").join(&self.family));
+        self.create_in(&dir)
+    }
+
+    fn create_in(&self, dir: &Path) -> Result<Session> {
         let cwd = std::env::current_dir()
             .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
         let topology = match &self.topology {
+            Some(file) if !file.is_file() => {
+                return Err(Error::usage(format!("there is no topology {}", file.display())));
+            }
             Some(file) => Topology::load(file)?,
             None => Topology::find(&cwd)?,
         };
         let family = topology.family(&self.family)?;
-        let policy = match &self.werror {
-            Some(werror) => Policy { werror: werror.clone() },
-            None => topology.policy.clone(),
-        };
-        let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(".crosswheel").join(&self.family));
-        let path = std::env::var_os(environment::PATH).unwrap_or_else(|| DEFAULT_PATH.into());
+        let mut policy = family.policy.clone();
+        if let Some(werror) = &self.werror {
+            werror.apply(&mut policy)?;
+        }
+        let path = path();
         Session::create(&SessionOptions {
             dir: &cwd.join(dir),
             toolchains: &Toolchains::builtin(),
@@ -86,6 +168,19 @@ impl SessionArgs {
             record: !self.no_log,
         })
     }
+}
+
+/// Where programs are looked for.
+fn path() -> OsString {
+    std::env::var_os(environment::PATH).unwrap_or_else(|| DEFAULT_PATH.into())
+}
+
+/// Our folder for what can be made again.
+fn cache_folder() -> PathBuf {
+    let base =
+        std::env::var_os(environment::XDG_CACHE_HOME).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::var_os(environment::HOME).map(|home| PathBuf::from(home).join(".cache"));
+    base.or_else(home).unwrap_or_else(std::env::temp_dir).join("crosswheel")
 }
 
 /// Prints what the user should know about the tools that were found.
@@ -104,15 +199,34 @@ pub(super) type Settings = Vec<(OsString, Option<OsString>)>;
 mod tests {
     use super::*;
 
+    fn choice(policy: Werror, warnings: Option<&[&str]>) -> WerrorChoice {
+        let warnings = warnings.map(|list| list.iter().map(|name| (*name).to_owned()).collect());
+        WerrorChoice { policy, warnings }
+    }
+
     #[test]
     fn werror_policies_are_read_as_they_are_spelled() {
-        assert_eq!(werror("keep"), Ok(Werror::Keep));
-        assert_eq!(werror("drop"), Ok(Werror::Drop));
-        assert_eq!(werror("demote"), Ok(Werror::Demote));
-        let two = vec!["return-type".to_owned(), "format=2".to_owned()];
-        assert_eq!(werror("add=return-type,format=2"), Ok(Werror::Add(two)));
-        for wrong in ["", "add", "add=", "add=a,,b", "add=-Wall", "keep=x", "none", "add=a b", "Keep"] {
-            assert!(werror(wrong).is_err(), "{wrong}");
+        assert_eq!(WerrorChoice::parse("keep"), Ok(choice(Werror::Keep, None)));
+        assert_eq!(WerrorChoice::parse("drop"), Ok(choice(Werror::Drop, None)));
+        assert_eq!(WerrorChoice::parse("demote"), Ok(choice(Werror::Demote, None)));
+        assert_eq!(WerrorChoice::parse("add"), Ok(choice(Werror::Add, None)));
+        let two = choice(Werror::Add, Some(&["return-type", "format=2"]));
+        assert_eq!(WerrorChoice::parse("add=return-type,format=2"), Ok(two));
+        for wrong in ["", "add=", "add=a,,b", "add=-Wall", "keep=x", "none", "add=a b", "Keep"] {
+            assert!(WerrorChoice::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_topology() {
+        let own = || Policy { werror: Werror::Add, werror_flags: vec!["own".into()], ..Policy::default() };
+        let after = |choice: &WerrorChoice, mut policy: Policy| choice.apply(&mut policy).map(|()| policy);
+        let dropped = after(&choice(Werror::Drop, None), own()).expect("a policy");
+        assert_eq!(dropped.werror, Werror::Drop);
+        let added = after(&choice(Werror::Add, Some(&["mine"])), own()).expect("a policy");
+        assert_eq!(added.werror_flags, ["mine"]);
+        let kept = after(&choice(Werror::Add, None), own()).expect("a policy");
+        assert_eq!(kept.werror_flags, ["own"]);
+        assert!(after(&choice(Werror::Add, None), Policy::default()).is_err(), "nothing to add");
     }
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 use crosswheel_shim::plan::{Dialect, PlanData, Profile, Tool};
 
 use super::discover::Found;
-use super::{CompilerFacts, Family, Policy, Reproducible, Toolchains, profile};
+use super::{CompilerFacts, Reproducible, Toolchains, profile};
 use crate::error::Result;
+use crate::topology::{Family, Policy};
 
 /// What is asked for.
 #[derive(Clone, Copy)]
@@ -58,7 +59,8 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
         });
     }
     let used = |dialect: &&Dialect| found.iter().any(|one| one.dialect == **dialect);
-    let options = Dialect::ALL.iter().filter(used).map(|dialect| (*dialect, order.toolchains.options(*dialect)));
+    let options =
+        Dialect::ALL.iter().filter(used).map(|dialect| (*dialect, order.toolchains.options(*dialect)));
     Ok(PlanData {
         family: order.family.name.clone(),
         bin: bytes(places.bin),

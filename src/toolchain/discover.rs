@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -89,7 +90,8 @@ pub fn discover(toolchains: &Toolchains, manner: Manner<'_>, extra: &[Extra]) ->
             Err(remark) => found.remarks.push(Remark { name: name.clone(), ..remark }),
         }
     }
-    let answers = ask_all(toolchains, &tools.iter().map(|(_, is, real, _)| (*is, *real)).collect::<Vec<_>>(), manner);
+    let answers =
+        ask_all(toolchains, &tools.iter().map(|(_, is, real, _)| (*is, *real)).collect::<Vec<_>>(), manner);
     for ((name, is, real, launcher), answer) in tools.into_iter().zip(answers) {
         let (dialect, machine, version) = match answer {
             Some(Ok(said)) => (said.dialect, said.machine, said.version),
@@ -142,11 +144,16 @@ fn scan(toolchains: &Toolchains, manner: Manner<'_>) -> BTreeMap<String, Hits> {
 struct Caches(Vec<(PathBuf, fs::Metadata)>);
 
 impl Caches {
+    /// A script, or a link to another program, is a dispatcher under a cache's name (of a version manager,
+    /// of a wrapper); that the same file also stands under compilers' names makes none of them a cache.
     fn among(toolchains: &Toolchains, hits: &BTreeMap<String, Hits>) -> Self {
-        let names = toolchains.launcher_names();
-        let known = hits.iter().filter(|(name, _)| names.iter().any(|known| known == *name));
-        let paths = known.flat_map(|(_, hits)| &hits.paths);
-        Self(paths.filter_map(|path| Some((path.clone(), fs::metadata(path).ok()?))).collect())
+        let known = hits.values().filter(|hits| hits.is.role == Role::Launcher);
+        let caches = known.flat_map(|hits| &hits.paths).filter_map(|path| {
+            let real = path.canonicalize().ok()?;
+            let itself = real.file_name()?.to_str().is_some_and(|name| is_launcher(toolchains, name));
+            (itself && !is_script(&real)).then(|| Some((path.clone(), fs::metadata(path).ok()?)))?
+        });
+        Self(caches.collect())
     }
 
     /// The cache that this program is: by the name that its links lead to, by being the same file, or by
@@ -167,6 +174,11 @@ impl Caches {
 
 fn is_launcher(toolchains: &Toolchains, name: &str) -> bool {
     toolchains.classify_name(name).is_some_and(|is| is.role == Role::Launcher)
+}
+
+fn is_script(program: &Path) -> bool {
+    let mut start = [0; 2];
+    fs::File::open(program).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"#!"
 }
 
 fn same_bytes(one: &Path, other: &Path) -> bool {
@@ -191,7 +203,8 @@ fn see_through<'a>(
         }
     }
     let cache = launcher.unwrap_or_default();
-    let what = format!("it is {} under another name, and there is no real one behind it on PATH", cache.display());
+    let what =
+        format!("it is {} under another name, and there is no real one behind it on PATH", cache.display());
     Err(Remark { name: String::new(), path: hits.paths.first().cloned().unwrap_or_default(), what })
 }
 
@@ -226,7 +239,8 @@ fn ask_all(
     }
     let waiting = Mutex::new(questions.iter());
     let answers = Mutex::new(BTreeMap::new());
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8).min(questions.len());
+    let workers =
+        std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8).min(questions.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
@@ -240,7 +254,10 @@ fn ask_all(
         }
     });
     let answers = answers.into_inner().unwrap_or_default();
-    whose.iter().map(|identity| identity.as_ref().and_then(|identity| answers.get(identity).cloned())).collect()
+    whose
+        .iter()
+        .map(|identity| identity.as_ref().and_then(|identity| answers.get(identity).cloned()))
+        .collect()
 }
 
 fn next<T>(waiting: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
@@ -253,7 +270,8 @@ fn ask_one(toolchains: &Toolchains, real: &Path, manner: Manner<'_>) -> Result<S
         let first = version.lines().next().unwrap_or_default().trim();
         return Err(format!("it says `{first}`, which is no compiler that is known here"));
     };
-    let machine = ask(real, &["-dumpmachine"], manner).map_err(|why| format!("asked for `-dumpmachine`, {why}"))?;
+    let machine =
+        ask(real, &["-dumpmachine"], manner).map_err(|why| format!("asked for `-dumpmachine`, {why}"))?;
     Ok(Said { dialect, machine: machine.trim().to_owned(), version: version_in(&version) })
 }
 

@@ -146,9 +146,11 @@ mod tests {
     fn an_earlier_record_is_kept_under_the_time_of_its_start() {
         let home = tempfile::tempdir().expect("a folder");
         let record = home.path().join("record.jsonl");
-        fs::write(&record, "{\"ev\":\"session\",\"t\":1700000000123456789}\n{\"ev\":\"begin\"}\n").expect("a file");
+        fs::write(&record, "{\"ev\":\"session\",\"t\":1700000000123456789}\n{\"ev\":\"begin\"}\n")
+            .expect("a file");
         header().start(&record).expect("a record");
-        let old = fs::read_to_string(home.path().join("record-1700000000123456789.jsonl")).expect("the old one");
+        let old =
+            fs::read_to_string(home.path().join("record-1700000000123456789.jsonl")).expect("the old one");
         assert!(old.ends_with("{\"ev\":\"begin\"}\n"));
         let new = fs::read_to_string(&record).expect("the new one");
         assert_eq!(new.lines().count(), 1);

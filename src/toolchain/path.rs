@@ -56,8 +56,9 @@ pub fn is_shim_folder(folder: &Path) -> bool {
 #[must_use]
 pub fn without_shims(path: &OsStr, cwd: &Path) -> OsString {
     let entries = path.as_bytes().split(|byte| *byte == b':');
-    let kept: Vec<_> =
-        entries.filter(|entry| !is_shim_folder(&absolute(Path::new(OsStr::from_bytes(entry)), cwd))).collect();
+    let kept: Vec<_> = entries
+        .filter(|entry| !is_shim_folder(&absolute(Path::new(OsStr::from_bytes(entry)), cwd)))
+        .collect();
     OsString::from_vec(kept.join(&b':'))
 }
 

@@ -17,8 +17,14 @@ use crate::error::{Error, Result};
 
 /// Prints the answer as the last line, since a `.pth` file of the installation may print before it.
 const QUESTION: &str = "
-import json, sys, sysconfig
+import json, os, sys, sysconfig
 from importlib.util import find_spec
+def version(name):
+    try:
+        from importlib.metadata import version
+        return version(name) if find_spec(name) else None
+    except Exception:
+        return None
 names = ('CC', 'CXX', 'LDSHARED', 'LDCXXSHARED', 'AR', 'CFLAGS', 'SOABI', 'EXT_SUFFIX')
 values = {name: sysconfig.get_config_var(name) for name in names}
 print()
@@ -29,9 +35,10 @@ print(json.dumps({
     'prefix': sys.prefix,
     'base_prefix': sys.base_prefix,
     'platform': sysconfig.get_platform(),
-    'pip': find_spec('pip') is not None,
+    'pip': version('pip'),
     'ensurepip': find_spec('ensurepip') is not None,
     'venv': find_spec('venv') is not None,
+    'headers': os.path.exists(os.path.join(sysconfig.get_path('include') or '/', 'Python.h')),
     'config': {name: value for name, value in values.items() if isinstance(value, str)},
 }))
 ";
@@ -55,12 +62,14 @@ pub struct Python {
     pub base_prefix: String,
     /// `sysconfig.get_platform()`, such as `linux-x86_64`.
     pub platform: String,
-    /// Whether pip is there.
-    pub pip: bool,
+    /// Version of its pip, if it has one.
+    pub pip: Option<String>,
     /// Whether a new environment can get a pip.
     pub ensurepip: bool,
     /// Whether it can make a virtual environment.
     pub venv: bool,
+    /// Whether the headers for extensions are there.
+    pub headers: bool,
     /// Variables of sysconfig that are set.
     pub config: BTreeMap<String, String>,
 }
@@ -136,8 +145,11 @@ mod tests {
 
     #[test]
     fn a_program_that_is_no_python_is_refused_with_its_path() {
-        let manner =
-            Manner { path: OsStr::new("/usr/bin:/bin"), cwd: Path::new("/"), patience: Duration::from_secs(5) };
+        let manner = Manner {
+            path: OsStr::new("/usr/bin:/bin"),
+            cwd: Path::new("/"),
+            patience: Duration::from_secs(5),
+        };
         for program in ["/bin/true", "/bin/false", "/nowhere/python3"] {
             let error = Python::ask(Path::new(program), manner).expect_err("no Python");
             assert!(error.message.contains(program), "{error}");

@@ -225,9 +225,15 @@ mod tests {
         }
         fn program(&self, path: &Path) -> Option<PathBuf> {
             match path.to_str()? {
-                "/usr/bin/cc" | "/usr/bin/gcc" | "/usr/bin/x86_64-linux-gnu-gcc" | "/bin/gcc" => Some("/usr/bin/gcc-12".into()),
+                "/usr/bin/cc" | "/usr/bin/gcc" | "/usr/bin/x86_64-linux-gnu-gcc" | "/bin/gcc" => {
+                    Some("/usr/bin/gcc-12".into())
+                }
                 "/opt/x/bin/gcc" | "/opt/link/gcc" => Some("/opt/x/bin/gcc".into()),
-                "/usr/bin/ccache" | "/usr/bin/ar" | "/opt/x/bin/icx-gcc" | "/opt/y/gcc" | "/opt/with blank/g++" => Some(path.into()),
+                "/usr/bin/ccache"
+                | "/usr/bin/ar"
+                | "/opt/x/bin/icx-gcc"
+                | "/opt/y/gcc"
+                | "/opt/with blank/g++" => Some(path.into()),
                 _ => None,
             }
         }
@@ -239,7 +245,8 @@ mod tests {
     fn after(variable: &'static str, split: Split, value: &str) -> (String, Vec<(String, String)>) {
         let command = Command { variable, split, value: value.into() };
         let done = redirect(&[command], &Bench);
-        let value = done.variables.get(variable).map_or(value.to_owned(), |new| new.to_string_lossy().into_owned());
+        let value =
+            done.variables.get(variable).map_or(value.to_owned(), |new| new.to_string_lossy().into_owned());
         let pins = done.extra.into_iter().map(|extra| (extra.name, extra.program.display().to_string()));
         (value, pins.collect())
     }
@@ -305,7 +312,8 @@ mod tests {
             ],
             &Bench,
         );
-        let values: Vec<_> = done.variables.iter().map(|(name, value)| (*name, value.to_string_lossy())).collect();
+        let values: Vec<_> =
+            done.variables.iter().map(|(name, value)| (*name, value.to_string_lossy())).collect();
         assert_eq!(
             values,
             [

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -23,14 +24,15 @@ use sha2::{Digest, Sha256};
 
 use super::ask::Manner;
 use super::assemble::{Order, Places, assemble};
-use super::discover::{Extra, Found, Remark, discover};
+use super::discover::{Discovery, Extra, Found, Remark, discover};
 use super::header::Header;
 use super::path::{find, is_executable, is_shim_folder, without_shims};
 use super::python::Python;
-use super::redirect::{self, COMMANDS, Command, Place, redirect};
-use super::{Family, Policy, Reproducible, Toolchains};
+use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
+use super::{Reproducible, Toolchains};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
+use crate::topology::{Family, Policy};
 
 /// The program that stands under every name; built by `build.rs`.
 static SHIM: &[u8] = include_bytes!(env!("CROSSWHEEL_SHIM"));
@@ -99,21 +101,8 @@ impl Session {
             fs::create_dir_all(folder).context("cannot make the folder", folder)?;
         }
 
-        let path = without_shims(options.path, options.cwd);
-        let led = redirect(&commands(options), &Here { options, path: &path });
-        let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
-        one_program_a_name(&extra)?;
-        let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
-        let discovery = discover(options.toolchains, manner, &extra);
-        let order = Order {
-            toolchains: options.toolchains,
-            family: options.family,
-            policy: options.policy,
-            reproducible: options.reproducible,
-        };
         let places = Places { bin: &bin, record: record.as_deref(), scratch: &scratch };
-        let bytes = plan::write(&assemble(order, places, &discovery.tools)?)
-            .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
+        let Composed { path, led, discovery, bytes } = compose(options, places)?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
 
         replace(&plan, &bytes)?;
@@ -154,13 +143,44 @@ impl Session {
     }
 }
 
+/// A plan, and what it was made of.
+struct Composed {
+    /// `PATH` without shim folders.
+    path: OsString,
+    led: Redirected,
+    discovery: Discovery,
+    bytes: Vec<u8>,
+}
+
+/// Looks at the machine and makes the plan; writes nothing.
+fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed> {
+    let path = without_shims(options.path, options.cwd);
+    let led = redirect(&commands(options), &Here { options, path: &path });
+    let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
+    one_program_a_name(&extra)?;
+    let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
+    let discovery = discover(options.toolchains, manner, &extra);
+    let order = Order {
+        toolchains: options.toolchains,
+        family: options.family,
+        policy: options.policy,
+        reproducible: options.reproducible,
+    };
+    let bytes = plan::write(&assemble(order, places, &discovery.tools)?)
+        .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
+    Ok(Composed { path, led, discovery, bytes })
+}
+
 /// Makes the folder and follows its links: the shim finds it through `/proc/self/exe`, which has none.
 fn prepare(dir: &Path) -> Result<PathBuf> {
     fs::create_dir_all(dir).context("cannot make the folder", dir)?;
     let dir = dir.canonicalize().context("cannot find", dir)?;
     if dir.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b':' | b'\n')) {
-        return Err(Error::usage(format!("the folder {} cannot be on PATH: its name holds a colon or a newline", dir.display()))
-            .hint("choose another folder with `--dir`"));
+        return Err(Error::usage(format!(
+            "the folder {} cannot be on PATH: its name holds a colon or a newline",
+            dir.display()
+        ))
+        .hint("choose another folder with `--dir`"));
     }
     Ok(dir)
 }
@@ -168,16 +188,16 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
 /// One session at a time in a folder.
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(Error::usage(format!("another session is at work in {}", dir.display()))
-                .hint("wait for its end, or choose another folder with `--dir`"))
-        }
-        // Some network file systems cannot lock; a build is not to fail for that.
-        Err(fs::TryLockError::Error(_)) => Ok(file),
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
+    // SAFETY: `flock` takes the number of a file that is open through the call, and touches no memory of ours.
+    let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
+    // Some network file systems cannot lock at all; a build is not to fail for that.
+    if !locked && std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock {
+        return Err(Error::usage(format!("another session is at work in {}", dir.display()))
+            .hint("wait for its end, or choose another folder with `--dir`"));
     }
+    Ok(file)
 }
 
 /// Names of an earlier session are removed from `bin`, so it must not be a folder of the user's.

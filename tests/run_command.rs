@@ -1,0 +1,146 @@
+//! `crosswheel run`: the command has the shim first on PATH and is otherwise alone with its caller.
+
+mod shop;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Stdio};
+
+use shop::{Shop, record, said};
+
+const SYSTEM: &str = "/usr/bin:/bin";
+
+/// `run` of a shell script.
+fn sh<'a>(script: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["run", "--family", "host"][..], more, &["--", "sh", "-c", script]].concat()
+}
+
+#[test]
+fn the_status_of_the_command_is_passed_on() {
+    let shop = Shop::new();
+    for status in [0, 1, 2, 7, 126, 127, 255] {
+        let output = shop.run(SYSTEM, &sh(&format!("exit {status}"), &[]));
+        assert_eq!(output.status.code(), Some(status));
+    }
+}
+
+#[test]
+fn death_by_a_signal_is_death_by_that_signal() {
+    let shop = Shop::new();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGKILL, libc::SIGSEGV, libc::SIGPIPE] {
+        let output = shop.run(SYSTEM, &sh(&format!("kill -{signal} $$"), &[]));
+        assert_eq!(output.status.signal(), Some(signal));
+    }
+}
+
+#[test]
+fn a_missing_command_is_127_and_one_that_cannot_run_is_126() {
+    let shop = Shop::new();
+    std::fs::write(shop.at("text"), "x").expect("a file");
+    for (command, status) in [("no-such-command", 127), ("./nowhere", 127), ("./text", 126), ("/", 126)] {
+        let output = shop.run(SYSTEM, &["run", "--family", "host", "--", command]);
+        assert_eq!(output.status.code(), Some(status), "{command}");
+        assert!(said(&output).contains(command), "{}", said(&output));
+    }
+}
+
+#[test]
+fn the_shim_is_first_on_path_and_what_it_runs_is_counted() {
+    let shop = Shop::new();
+    std::fs::write(shop.at("a.c"), "int a;\n").expect("a source");
+    let output = shop.done(SYSTEM, &sh("command -v cc; cc --version >/dev/null; cc -c a.c", &[]));
+    assert_eq!(output.stdout, format!("{}\n", shop.text(".crosswheel/host/bin/cc")).into_bytes());
+    assert!(said(&output).contains("2 calls, "), "{}", said(&output));
+    let lines = record(&shop.at(".crosswheel/host/record.jsonl"));
+    let begun: Vec<_> =
+        lines.iter().filter(|line| line["ev"] == "begin").map(|line| line["kind"].clone()).collect();
+    assert_eq!(begun, ["query", "compile"]);
+}
+
+#[test]
+fn quiet_says_nothing_of_its_own() {
+    let shop = Shop::new();
+    let output = shop.done(SYSTEM, &sh("echo out; echo err >&2", &["--quiet"]));
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
+}
+
+#[test]
+fn input_goes_to_the_command() {
+    let shop = Shop::new();
+    let mut command = shop.command(SYSTEM, &["run", "--family", "host", "--", "cat"]);
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(b"a\0\xffb").expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.stdout, b"a\0\xffb");
+}
+
+/// Starts a script in a process group of its own, and waits until it says that it is ready.
+fn started(shop: &Shop, script: &str) -> Child {
+    let mut command = shop.command(SYSTEM, &sh(script, &["--quiet"]));
+    let mut child =
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut line = String::new();
+    let mut reader = BufReader::new(child.stdout.take().expect("a pipe"));
+    reader.read_line(&mut line).expect("a line");
+    assert_eq!(line, "ready\n");
+    // Nothing more is to come but what the test looks for.
+    std::thread::spawn(move || reader.read_to_end(&mut Vec::new()));
+    child
+}
+
+fn send(child: &Child, signal: i32, group: bool) {
+    let id = i32::try_from(child.id()).expect("an id");
+    // SAFETY: `kill` takes two numbers; the child was not waited for, so the id is its own.
+    let sent = unsafe { libc::kill(if group { -id } else { id }, signal) };
+    assert_eq!(sent, 0);
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_is_the_commands_to_handle() {
+    let shop = Shop::new();
+    let script = "trap 'exit 5' INT; echo ready; while :; do sleep 0.02; done";
+    let mut child = started(&shop, script);
+    send(&child, libc::SIGINT, true);
+    assert_eq!(child.wait().expect("it ends").code(), Some(5));
+}
+
+#[test]
+fn a_signal_to_crosswheel_alone_reaches_the_command() {
+    for signal in [libc::SIGTERM, libc::SIGHUP, libc::SIGINT] {
+        let shop = Shop::new();
+        let script = "trap 'exit 6' TERM HUP INT; echo ready; while :; do sleep 0.02; done";
+        let mut child = started(&shop, script);
+        send(&child, signal, false);
+        assert_eq!(child.wait().expect("it ends").code(), Some(6), "{signal}");
+    }
+}
+
+#[test]
+fn a_command_that_a_signal_kills_takes_crosswheel_along() {
+    let shop = Shop::new();
+    let mut child = started(&shop, "echo ready; exec sleep 60");
+    send(&child, libc::SIGTERM, false);
+    assert_eq!(child.wait().expect("it ends").signal(), Some(libc::SIGTERM));
+}
+
+#[test]
+fn a_signal_that_the_caller_ignores_stays_ignored() {
+    let shop = Shop::new();
+    let mut command = shop.command(SYSTEM, &sh("kill -INT $$; kill -HUP $$; echo alive", &["--quiet"]));
+    // SAFETY: `signal` is allowed between fork and exec, and only changes the child.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGINT, libc::SIG_IGN);
+            libc::signal(libc::SIGHUP, libc::SIG_IGN);
+            Ok(())
+        });
+    }
+    let output = command.output().expect("it starts");
+    assert_eq!(output.stdout, b"alive\n");
+    assert_eq!(output.status.code(), Some(0));
+}
