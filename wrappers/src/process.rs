@@ -233,27 +233,28 @@ impl Command<'_> {
     }
 }
 
-/// Installs the handler for each signal that the caller does not want ignored.
+/// Installs the handler for each signal that the caller does not want ignored. That is seen by what the
+/// handler replaces: one system call a signal in the usual case. No signal can come in between, and what was
+/// ignored before is ignored again.
 ///
 /// # Safety
 ///
 /// To be called with all signals blocked, after the child was started: a child that is to start with the
 /// caller's dispositions must not inherit ours.
 unsafe fn listen() {
-    for signal in FORWARDED {
-        // SAFETY: both structures are valid for the kernel to read and fill; the handler has the type that
-        // SA_SIGINFO asks for.
-        unsafe {
-            let mut old: libc::sigaction = std::mem::zeroed();
-            libc::sigaction(signal, ptr::null(), &raw mut old);
+    // SAFETY: all structures are valid for the kernel to read and fill; the handler has the type that
+    // SA_SIGINFO asks for.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        let mut new: libc::sigaction = std::mem::zeroed();
+        new.sa_sigaction = forward as *const () as usize;
+        new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        libc::sigfillset(&raw mut new.sa_mask);
+        for signal in FORWARDED {
+            libc::sigaction(signal, &raw const new, &raw mut old);
             if old.sa_sigaction == libc::SIG_IGN {
-                continue;
+                libc::sigaction(signal, &raw const old, ptr::null_mut());
             }
-            let mut new: libc::sigaction = std::mem::zeroed();
-            new.sa_sigaction = forward as *const () as usize;
-            new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-            libc::sigfillset(&raw mut new.sa_mask);
-            libc::sigaction(signal, &raw const new, ptr::null_mut());
         }
     }
 }

@@ -175,6 +175,8 @@ pub struct Begin<'c, 'l> {
     pub id: [u8; 6],
     /// Start, nanoseconds since 1970.
     pub time: u64,
+    /// Process numbers of the shim and of its caller.
+    pub pids: (i32, i32),
     /// The plan.
     pub plan: Plan<'c>,
     /// The name that was called.
@@ -199,7 +201,7 @@ pub struct Begin<'c, 'l> {
 #[must_use]
 pub fn begin(b: &Begin<'_, '_>) -> Json {
     let mut j = Json::default();
-    let (pid, ppid) = sys::pids();
+    let (pid, ppid) = b.pids;
     j.open(b'{');
     j.field("ev", b"begin");
     j.field_hex("id", &b.id);

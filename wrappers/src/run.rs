@@ -96,13 +96,15 @@ pub fn run(argv: &[&[u8]], env: &[&[u8]]) -> ! {
     let probed = probe(plan, &call, place);
     let decision = decide(&call, tool.profile(), probed.is_some(), place);
     let time = sys::now();
-    let id = record::id(time, sys::pids().0);
+    let pids = sys::pids();
+    let id = record::id(time, pids.0);
     let record = Record::open(plan);
     if let Some(record) = &record {
         let probe = probed.map(crate::plan::view::Probe::name);
         let begin = Begin {
             id,
             time,
+            pids,
             plan,
             name: &name,
             cwd: &cwd,
