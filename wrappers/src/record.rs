@@ -3,6 +3,8 @@
 //! A line is one write to a file opened for appending, so lines of parallel calls never mix. Nothing here
 //! can fail a build: what cannot be written is lost, and a file `record.lost` beside the record says so.
 
+use std::ffi::CStr;
+
 use crate::dispatch::Target;
 use crate::elf;
 use crate::invocation::Invocation;
@@ -215,7 +217,7 @@ pub struct Begin<'c, 'l> {
     /// Arguments as received, the name first.
     pub argv: &'c [&'c [u8]],
     /// Environment as received.
-    pub env: &'c [&'c [u8]],
+    pub env: &'c [&'c CStr],
     /// What is run.
     pub target: &'c Target<'c, 'c>,
     /// What it does.
@@ -271,7 +273,7 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
     j.key("env");
     j.open(b'{');
     let allowed: Vec<&[u8]> = b.plan.env_allow().collect();
-    for variable in b.env {
+    for variable in b.env.iter().map(|variable| variable.to_bytes()) {
         if let Some(at) = variable.iter().position(|byte| *byte == b'=')
             && allowed.contains(&&variable[..at])
         {

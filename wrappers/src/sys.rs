@@ -5,20 +5,20 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-/// Arguments or environment as the kernel handed them over.
+/// Arguments or environment as the kernel handed them over, where they lie.
 ///
 /// # Safety
 ///
 /// `list` must be an array of pointers to C strings that ends with a null pointer, and both must live as
 /// long as the process, as those that `main` gets do.
 #[must_use]
-pub unsafe fn strings(list: *const *const c_char) -> Vec<&'static [u8]> {
+pub unsafe fn strings(list: *const *const c_char) -> Vec<&'static CStr> {
     let mut all = Vec::with_capacity(64);
     let mut at = list;
     // SAFETY: the caller promises a null-terminated array of C strings; `at` stops at its end.
     unsafe {
         while !at.is_null() && !(*at).is_null() {
-            all.push(CStr::from_ptr(*at).to_bytes());
+            all.push(CStr::from_ptr(*at));
             at = at.add(1);
         }
     }
