@@ -167,9 +167,9 @@ fn is_plain(text: &[u8]) -> bool {
     let zero = |word: u64| word.wrapping_sub(ONES);
     let special = |word: u64| {
         let control = word.wrapping_sub(ONES * 0x20);
-        let delete = zero(word ^ ONES * 0x7f);
-        let quote = zero(word ^ ONES * u64::from(b'"'));
-        let backslash = zero(word ^ ONES * u64::from(b'\\'));
+        let delete = zero(word ^ (ONES * 0x7f));
+        let quote = zero(word ^ (ONES * u64::from(b'"')));
+        let backslash = zero(word ^ (ONES * u64::from(b'\\')));
         (control | delete | quote | backslash | word) & HIGHS != 0
     };
     match text.last_chunk() {
