@@ -6,8 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crosswheel::toolchain::Toolchains;
+use crosswheel::toolchain::profile::Reproducible;
 use crosswheel::toolchain::session::{Session, SessionOptions};
-use crosswheel::toolchain::{Reproducible, Toolchains};
 use crosswheel::topology::Topology;
 
 /// Most instructions of the shim's own for a compile with 60 arguments.
@@ -68,18 +69,19 @@ fn a_compile_with_sixty_arguments_costs_the_shim_fewer_than_150_000_instructions
     fs::write(folder.join("tiny.c"), "int add(int a, int b) { return a + b; }\n").expect("a source");
     fs::write(folder.join("tiny.h"), "").expect("a header");
     let topology = Topology::builtin().expect("the built-in topology");
+    let toolchains = Toolchains::builtin().expect("the built-in toolchains");
     let reproducible = Reproducible {
-        source_date_epoch: 1_700_000_000,
         maps: vec![(folder.clone(), "/src".into()), ("/usr/lib/python3.11".into(), "/python".into())],
     };
     for (name, reproducible) in [("host", None), ("x86-64-v3", None), ("x86-64-v3", Some(&reproducible))] {
         let family = topology.family(name).expect("a family");
         let session = Session::create(&SessionOptions {
             dir: &folder.join("session"),
-            toolchains: &Toolchains::builtin(),
+            toolchains: &toolchains,
             family,
             policy: &family.policy,
             reproducible,
+            source_date_epoch: reproducible.map(|_| 1_700_000_000),
             path: "/usr/bin:/bin".as_ref(),
             cwd: &folder,
             variables: &|_| None,

@@ -272,10 +272,9 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
     edits(&mut j, b.decision);
     j.key("env");
     j.open(b'{');
-    let allowed: Vec<&[u8]> = b.plan.env_allow().collect();
     for variable in b.env.iter().map(|variable| variable.to_bytes()) {
         if let Some(at) = variable.iter().position(|byte| *byte == b'=')
-            && allowed.contains(&&variable[..at])
+            && b.plan.shows(&variable[..at])
         {
             // Allowed names are letters, digits and underscores, and need no escaping.
             j.key_bytes(&variable[..at]);

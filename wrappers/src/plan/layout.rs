@@ -24,6 +24,8 @@ pub const HEADER: usize = 24;
 /// Words of the root record: family, bin, record, scratch (strings), then `env_allow`, tools, options,
 /// profiles, probes (lists).
 pub const ROOT: usize = 18;
+/// Words of a name that `env_allow` holds, sorted: name (string), key.
+pub const NAME: usize = 4;
 /// Words of a tool: name, real, launcher, machine (strings), role and dialect and flags, profile.
 pub const TOOL: usize = 10;
 /// Words of an option table: dialect, rows (list).
