@@ -35,7 +35,7 @@ impl<'p> Target<'p, '_> {
     }
 
     /// What stands ahead of the tool's arguments, the name of the program first.
-    pub fn head(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn head(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let launcher = self.launcher().into_iter().chain(self.ahead.iter().copied());
         launcher.chain(std::iter::once(self.tool.real()))
     }

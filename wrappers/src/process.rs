@@ -5,51 +5,61 @@
 //! with one thing that `posix_spawn` lacks: the child asks to be told when we die, so that no compiler
 //! outlives a killed build.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::sys::errno;
 
-/// C strings in one piece, and the array of pointers to them that `execve` wants.
+/// C strings for `execve`: those of the caller where they lie, and our own in one piece.
 #[derive(Debug, Default)]
-pub struct CStrings {
+pub struct CStrings<'e> {
+    /// Our own, each with its NUL.
     bytes: Vec<u8>,
-    starts: Vec<usize>,
+    all: Vec<CString<'e>>,
 }
 
-impl CStrings {
-    /// Adds one string. What follows a NUL in it cannot be handed over, and is left out.
+#[derive(Debug)]
+enum CString<'e> {
+    Given(&'e CStr),
+    /// Where it starts in `bytes`.
+    Own(usize),
+}
+
+impl<'e> CStrings<'e> {
+    /// Room for so many strings, and so many bytes of our own.
+    #[must_use]
+    pub fn with_capacity(strings: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), all: Vec::with_capacity(strings) }
+    }
+
+    /// Adds a string as it lies there.
+    pub fn give(&mut self, text: &'e CStr) {
+        self.all.push(CString::Given(text));
+    }
+
+    /// Adds a copy of a string. What follows a NUL in it cannot be handed over, and is left out.
     pub fn push(&mut self, text: &[u8]) {
         self.push_parts(&[text]);
     }
 
     /// Adds one string made of parts.
     pub fn push_parts(&mut self, parts: &[&[u8]]) {
-        self.starts.push(self.bytes.len());
+        self.all.push(CString::Own(self.bytes.len()));
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
         self.bytes.push(0);
     }
 
-    /// Bytes that the kernel counts for them: the strings and their pointers.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.bytes.len() + 8 * self.starts.len()
-    }
-
-    /// Length of the longest one.
-    #[must_use]
-    pub fn longest(&self) -> usize {
-        let ends = self.starts.iter().skip(1).copied().chain([self.bytes.len()]);
-        self.starts.iter().zip(ends).map(|(start, end)| end - start).max().unwrap_or(0)
-    }
-
+    /// The array of pointers that `execve` wants.
     fn pointers(&self) -> Vec<*const libc::c_char> {
-        let all = self.starts.iter().map(|start| self.bytes[*start..].as_ptr().cast());
-        all.chain([ptr::null()]).collect()
+        let pointer = |string: &CString<'_>| match string {
+            CString::Given(text) => text.as_ptr(),
+            CString::Own(start) => self.bytes[*start..].as_ptr().cast(),
+        };
+        self.all.iter().map(pointer).chain([ptr::null()]).collect()
     }
 }
 
@@ -59,9 +69,9 @@ pub struct Command<'c> {
     /// Absolute path.
     pub program: &'c [u8],
     /// Arguments, the name first.
-    pub argv: CStrings,
+    pub argv: CStrings<'c>,
     /// Environment.
-    pub envp: &'c CStrings,
+    pub envp: &'c CStrings<'c>,
     /// Descriptors that take the place of stdin, stdout and stderr.
     pub streams: [Option<i32>; 3],
 }
@@ -285,27 +295,28 @@ impl Command<'_> {
     }
 }
 
-/// Installs the handler for each signal that the caller does not want ignored.
+/// Installs the handler for each signal that the caller does not want ignored. That is seen by what the
+/// handler replaces: one system call a signal in the usual case. No signal can come in between, and what was
+/// ignored before is ignored again.
 ///
 /// # Safety
 ///
 /// To be called with all signals blocked, after the child was started: a child that is to start with the
 /// caller's dispositions must not inherit ours.
 unsafe fn listen() {
-    for signal in FORWARDED {
-        // SAFETY: both structures are valid for the kernel to read and fill; the handler has the type that
-        // SA_SIGINFO asks for.
-        unsafe {
-            let mut old: libc::sigaction = std::mem::zeroed();
-            libc::sigaction(signal, ptr::null(), &raw mut old);
+    // SAFETY: all structures are valid for the kernel to read and fill; the handler has the type that
+    // SA_SIGINFO asks for.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        let mut new: libc::sigaction = std::mem::zeroed();
+        new.sa_sigaction = forward as *const () as usize;
+        new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        libc::sigfillset(&raw mut new.sa_mask);
+        for signal in FORWARDED {
+            libc::sigaction(signal, &raw const new, &raw mut old);
             if old.sa_sigaction == libc::SIG_IGN {
-                continue;
+                libc::sigaction(signal, &raw const old, ptr::null_mut());
             }
-            let mut new: libc::sigaction = std::mem::zeroed();
-            new.sa_sigaction = forward as *const () as usize;
-            new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-            libc::sigfillset(&raw mut new.sa_mask);
-            libc::sigaction(signal, &raw const new, ptr::null_mut());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One call from end to end: plan, target, decision, record, tool, record.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 use crate::args::{Files, Line, response};
 use crate::dispatch::{Target, dispatch};
@@ -56,12 +57,12 @@ fn place() -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 /// The value of a variable.
-fn variable<'e>(env: &[&'e [u8]], name: &[u8]) -> Option<&'e [u8]> {
-    env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
+fn variable<'e>(env: &[&'e CStr], name: &[u8]) -> Option<&'e [u8]> {
+    env.iter().find_map(|entry| entry.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
 }
 
 /// Runs one call. `argv` holds the name first, `env` entries are `NAME=value`.
-pub fn run(argv: &[&[u8]], env: &[&[u8]]) -> ! {
+pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     let Some((bin, name)) = place() else {
         fail(b"shim", b"cannot tell where this program is: /proc is not mounted", b"", FAILED)
     };
@@ -96,13 +97,15 @@ pub fn run(argv: &[&[u8]], env: &[&[u8]]) -> ! {
     let probed = probe(plan, &call, place);
     let decision = decide(&call, tool.profile(), probed.is_some(), place);
     let time = sys::now();
-    let id = record::id(time, sys::pids().0);
+    let pids = sys::pids();
+    let id = record::id(time, pids.0);
     let record = Record::open(plan);
     if let Some(record) = &record {
         let probe = probed.map(crate::plan::view::Probe::name);
         let begin = Begin {
             id,
             time,
+            pids,
             plan,
             name: &name,
             cwd: &cwd,
@@ -158,11 +161,11 @@ struct Session<'c, 'l> {
     target: &'c Target<'c, 'c>,
     call: &'c Invocation<'l>,
     decision: &'c Decision<'c>,
-    env: &'c [&'c [u8]],
+    env: &'c [&'c CStr],
     name: &'c [u8],
 }
 
-impl Session<'_, '_> {
+impl<'c> Session<'c, '_> {
     /// Runs the tool, twice if policy says so.
     fn tool(&self, recorded: bool) -> Outcome {
         if let Some(refusal) = &self.decision.refusal {
@@ -181,10 +184,10 @@ impl Session<'_, '_> {
 
     /// The environment for the tool. A compiler or binutil must not find us when it looks for its own
     /// helpers (collect2 looks for `ld`), so the shim folder is taken out of its PATH.
-    fn environment(&self) -> CStrings {
-        let mut all = CStrings::default();
+    fn environment(&self) -> CStrings<'c> {
+        let mut all = CStrings::with_capacity(self.env.len(), 0);
         for entry in self.env {
-            match entry.strip_prefix(b"PATH=") {
+            match entry.to_bytes().strip_prefix(b"PATH=") {
                 Some(path) if !self.target.tool.keeps_path() => {
                     let rest = without(path, self.plan.bin());
                     // An empty PATH would mean the working folder; none at all means the system's default.
@@ -192,7 +195,7 @@ impl Session<'_, '_> {
                         all.push_parts(&[b"PATH=", &rest]);
                     }
                 }
-                _ => all.push(entry),
+                _ => all.give(entry),
             }
         }
         all
@@ -202,14 +205,18 @@ impl Session<'_, '_> {
     fn once(
         &self,
         args: &[Arg<'_>],
-        envp: &CStrings,
+        envp: &CStrings<'_>,
         streams: [Option<i32>; 3],
         wait: bool,
     ) -> Result<Ended, Fault> {
-        let mut argv = CStrings::default();
-        self.target.head().chain(args.iter().map(|arg| &**arg)).for_each(|arg| argv.push(arg));
+        let all = self.target.head().chain(args.iter().map(|arg| &**arg));
+        let (count, bytes, longest) = all.clone().fold((0, 0, 0), |(count, bytes, longest), arg| {
+            (count + 1, bytes + arg.len() + 1, arg.len().max(longest))
+        });
+        let mut argv = CStrings::with_capacity(count, bytes);
+        all.for_each(|arg| argv.push(arg));
         let command = Command { program: self.target.program(), argv, envp, streams };
-        let fits = command.argv.longest() < LONGEST_ARGUMENT;
+        let fits = longest + 1 < LONGEST_ARGUMENT;
         let error = if !fits {
             libc::E2BIG
         } else if wait {
@@ -227,7 +234,12 @@ impl Session<'_, '_> {
     }
 
     /// Runs the tool with its arguments in a response file of ours, which is taken away afterwards.
-    fn by_file(&self, args: &[Arg<'_>], envp: &CStrings, streams: [Option<i32>; 3]) -> Result<Ended, Fault> {
+    fn by_file(
+        &self,
+        args: &[Arg<'_>],
+        envp: &CStrings<'_>,
+        streams: [Option<i32>; 3],
+    ) -> Result<Ended, Fault> {
         let id = sys::now() ^ u64::from(sys::pids().0.cast_unsigned()) << 32;
         let path = [self.plan.scratch(), b"/", format!("{id:016x}.rsp").as_bytes()].concat();
         let file = Fd::create_new(&path).map_err(Fault::Scratch)?;
@@ -245,7 +257,7 @@ impl Session<'_, '_> {
 
     /// A call under `-Werror` whose policy is to demote: if it fails it is run once more, with warnings
     /// that do not fail. Its output is held back until it is clear which of the two runs counts.
-    fn twice(&self, second: &[Arg<'_>], envp: &CStrings) -> Outcome {
+    fn twice(&self, second: &[Arg<'_>], envp: &CStrings<'_>) -> Outcome {
         let stdin = self.call.reads_stdin().then(keep_stdin).flatten();
         let first = Held::new(stdin.as_ref());
         let ended = self.once(&self.decision.args, envp, first.streams, true);
