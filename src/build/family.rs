@@ -17,6 +17,7 @@ use super::work::WorkArea;
 use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
 use crate::audit::{Expected, Severity, audit};
 use crate::capture::Log;
+use crate::environment as vars;
 use crate::error::{IoContext, Result};
 
 /// All that the families of a call share.
@@ -44,13 +45,14 @@ type Variables = Vec<(OsString, Option<OsString>)>;
 /// Variables for hooks that run natively.
 #[must_use]
 pub fn native_variables(environment: &Environment, area: &WorkArea) -> Variables {
-    let mut variables: Variables = vec![("TMPDIR".into(), Some(area.temporary().into()))];
+    let mut variables: Variables = vec![(vars::TMPDIR.into(), Some(area.temporary().into()))];
     if let (Some(root), Some(scripts)) = (&environment.root, &environment.scripts) {
-        variables.push(("PATH".into(), Some(prepended(scripts, std::env::var_os("PATH").as_deref()))));
-        variables.push(("VIRTUAL_ENV".into(), Some(root.into())));
+        variables
+            .push((vars::PATH.into(), Some(prepended(scripts, std::env::var_os(vars::PATH).as_deref()))));
+        variables.push((vars::VIRTUAL_ENV.into(), Some(root.into())));
         // What these name is not isolated.
-        variables.push(("PYTHONPATH".into(), None));
-        variables.push(("PYTHONHOME".into(), None));
+        variables.push((vars::PYTHONPATH.into(), None));
+        variables.push((vars::PYTHONHOME.into(), None));
     }
     variables
 }

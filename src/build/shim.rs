@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::reproducible::Reproducible;
 use super::work::WorkArea;
 use crate::capture::place;
+use crate::environment;
 use crate::error::{IoContext, Result};
 use crate::toolchain::ask::Manner;
 use crate::toolchain::discover::Remark;
@@ -35,7 +36,7 @@ impl Shim {
     ) -> Result<Self> {
         let dir = area.shims();
         area.emptied(&dir)?;
-        let path = variables("PATH").unwrap_or_default();
+        let path = variables(environment::PATH).unwrap_or_default();
         let cwd = area.source_home();
         let manner = Manner { path: &path, cwd: &cwd, patience: PATIENCE };
         let python = Python::ask(python, manner)?;
