@@ -1,5 +1,6 @@
 //! One family: a fresh copy of the source, built by its own backend through the shim, held against the record.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -130,6 +131,8 @@ impl Scene<'_> {
         if let Ok(record) = &record {
             report.calls = calls(record);
             report.warnings.extend(record.damage.sentences());
+            let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
+            report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
         let wheel = built?;
         // Without its record nobody can say what is in the wheel.

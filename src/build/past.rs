@@ -55,7 +55,9 @@ pub fn find(record: &Log, in_wheel: &[(String, String)]) -> Past {
         let Some(began) = began else {
             // Made anew, by a compiler that was seen.
             if call.kind != crosswheel_shim::plan::Kind::Archive {
-                outputs.iter().for_each(|output| drop(tainted.remove(output)));
+                for output in &outputs {
+                    tainted.remove(output);
+                }
             }
             continue;
         };

@@ -12,6 +12,7 @@ use crate::environment;
 use crate::error::{IoContext, Result};
 use crate::toolchain::ask::Manner;
 use crate::toolchain::discover::Remark;
+use crate::toolchain::profile::LeftOut;
 use crate::toolchain::python::Python;
 use crate::toolchain::session::{PATIENCE, Session, SessionOptions};
 use crate::toolchain::{Toolchains, profile};
@@ -88,8 +89,18 @@ impl Shim {
         self.session.remarks.iter().map(told).collect()
     }
 
+    /// What of the policies was left out of calls, by the names that were called.
+    #[must_use]
+    pub fn left_out(&self, called: &dyn Fn(&str) -> bool) -> Vec<String> {
+        let told = |(name, left): &(String, LeftOut)| {
+            called(name)
+                .then(|| format!("{name} was called without {} ({}): {}", left.what, left.rule, left.why))
+        };
+        self.session.left_out.iter().filter_map(told).collect()
+    }
+
     /// Moves the record, and the sign that some of it was lost, into the log; returns where the record is now.
-    pub fn close(self) -> Result<PathBuf> {
+    pub fn close(&self) -> Result<PathBuf> {
         let target = self.log.join(place::FILE);
         for name in [OsStr::new(place::FILE), OsStr::new("record.lost")] {
             let from = self.session.dir.join(name);
