@@ -40,7 +40,6 @@ impl Shim {
         let manner = Manner { path: &path, cwd: &cwd, patience: PATIENCE };
         let python = Python::ask(python, manner)?;
         let reproducible = reproducible.map(|it| toolchain::Reproducible {
-            source_date_epoch: it.epoch,
             maps: it
                 .maps
                 .iter()
@@ -49,7 +48,7 @@ impl Shim {
         });
         let session = Session::create(&SessionOptions {
             dir: &dir,
-            toolchains: &Toolchains::builtin(),
+            toolchains: &Toolchains::builtin()?,
             family,
             policy: &family.policy,
             reproducible: reproducible.as_ref(),

@@ -2,6 +2,9 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`Toolchains`] | what the toolchain files say: names, option tables, rules |
+//! | [`profile`], [`oracle`] | what is asked of one compiler's calls; which flags it takes |
+//! | [`flags_doc`] | the reference of all flags, made from the toolchain files |
 //! | [`path`] | `PATH` and what lies on it |
 //! | [`ask`] | asking a program a question |
 //! | [`discover`] | names to real tools, and what they say of themselves |
@@ -16,12 +19,21 @@ pub mod ask;
 pub mod assemble;
 pub mod cpu;
 pub mod discover;
+pub mod flags_doc;
 pub mod header;
+pub mod oracle;
 pub mod path;
+pub mod profile;
 pub mod python;
 pub mod redirect;
 pub mod session;
 pub mod survey;
 
-pub use stub::*;
-mod stub;
+mod file;
+mod names;
+mod options;
+mod toolchains;
+
+pub use names::NameMatch;
+pub use profile::Reproducible;
+pub use toolchains::Toolchains;

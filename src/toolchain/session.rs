@@ -23,10 +23,12 @@ use crosswheel_shim::plan::{self, Role};
 use sha2::{Digest, Sha256};
 
 use super::ask::Manner;
-use super::assemble::{Order, Places, assemble};
+use super::assemble::{Assembled, Order, Places, assemble};
 use super::discover::{Discovery, Extra, Found, Remark, discover};
 use super::header::Header;
+use super::oracle::{CompilerOracle, FlagOracle};
 use super::path::{find, is_executable, is_shim_folder, without_shims};
+use super::profile::LeftOut;
 use super::python::Python;
 use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
 use super::{Reproducible, Toolchains};
@@ -84,6 +86,8 @@ pub struct Session {
     pub tools: Vec<Found>,
     /// What could not be used, or only in part.
     pub remarks: Vec<Remark>,
+    /// What compilers do without: each thing once, with the first name that it concerns.
+    pub left_out: Vec<(String, LeftOut)>,
     environment: BTreeMap<OsString, Option<OsString>>,
     /// Held as long as the session lives, so that two builds never share one record.
     _lock: File,
@@ -102,7 +106,7 @@ impl Session {
         }
 
         let places = Places { bin: &bin, record: record.as_deref(), scratch: &scratch };
-        let Composed { path, led, discovery, bytes } = compose(options, places)?;
+        let Composed { path, led, discovery, bytes, left_out } = compose(options, places)?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
 
         replace(&plan, &bytes)?;
@@ -122,12 +126,8 @@ impl Session {
         let mut environment = BTreeMap::new();
         environment.insert(environment::PATH.into(), Some(in_front(&bin, &path)));
         environment.extend(led.variables.into_iter().map(|(name, value)| (name.into(), Some(value))));
-        if let Some(reproducible) = options.reproducible {
-            let epoch = reproducible.source_date_epoch.to_string();
-            environment.insert(environment::SOURCE_DATE_EPOCH.into(), Some(epoch.into()));
-        }
         let (tools, remarks) = (discovery.tools, discovery.remarks);
-        Ok(Self { dir, bin, plan, record, digest, tools, remarks, environment, _lock: lock })
+        Ok(Self { dir, bin, plan, record, digest, tools, remarks, left_out, environment, _lock: lock })
     }
 
     /// The variables of a build: set to a value, or taken away. By name.
@@ -150,6 +150,7 @@ struct Composed {
     led: Redirected,
     discovery: Discovery,
     bytes: Vec<u8>,
+    left_out: Vec<(String, LeftOut)>,
 }
 
 /// Looks at the machine and makes the plan; writes nothing.
@@ -159,16 +160,22 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
     let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
     one_program_a_name(&extra)?;
     let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
-    let discovery = discover(options.toolchains, manner, &extra);
+    let mut discovery = discover(options.toolchains, manner, &extra);
+    let oracle = |compiler: &Path| -> Box<dyn FlagOracle> {
+        Box::new(CompilerOracle::new(compiler, Some(path.clone())))
+    };
     let order = Order {
         toolchains: options.toolchains,
         family: options.family,
         policy: options.policy,
         reproducible: options.reproducible,
+        oracle: &oracle,
     };
-    let bytes = plan::write(&assemble(order, places, &discovery.tools)?)
+    let Assembled { plan, unfit, left_out } = assemble(order, places, &discovery.tools)?;
+    discovery.remarks.extend(unfit);
+    let bytes = plan::write(&plan)
         .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
-    Ok(Composed { path, led, discovery, bytes })
+    Ok(Composed { path, led, discovery, bytes, left_out })
 }
 
 /// Makes the folder and follows its links: the shim finds it through `/proc/self/exe`, which has none.
