@@ -50,6 +50,7 @@ fn settings(
         family,
         policy: &family.policy,
         reproducible: None,
+        source_date_epoch: None,
         path: OsStr::new(path),
         cwd: &shop.at(""),
         variables: &variables,

@@ -2,9 +2,6 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`Toolchains`] | what the toolchain files say: names, option tables, rules |
-//! | [`profile`], [`oracle`] | what is asked of one compiler's calls; which flags it takes |
-//! | [`flags_doc`] | the reference of all flags, made from the toolchain files |
 //! | [`path`] | `PATH` and what lies on it |
 //! | [`ask`] | asking a program a question |
 //! | [`discover`] | names to real tools, and what they say of themselves |
@@ -14,6 +11,10 @@
 //! | [`session`] | the folder of a session: shims, plan, record |
 //! | [`header`] | the first line of a record |
 //! | [`survey`], [`cpu`] | what this machine has and lacks |
+//! | [`Toolchains`] | toolchain files: names, option tables, rules, policies, probes |
+//! | [`profile`](mod@profile) | rules, family and policy to what is asked of one compiler |
+//! | [`oracle`] | asking a compiler whether it takes a flag |
+//! | [`flags_doc`] | `docs/flags.md` |
 
 pub mod ask;
 pub mod assemble;
@@ -35,5 +36,4 @@ mod options;
 mod toolchains;
 
 pub use names::NameMatch;
-pub use profile::Reproducible;
 pub use toolchains::Toolchains;

@@ -46,6 +46,14 @@ impl CompilerOracle {
         String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned()
     }
 
+    /// The first line of what the tool itself says to `--version`; empty if it says nothing.
+    #[must_use]
+    pub fn version(&self) -> String {
+        let answer = self.command().arg("--version").stderr(Stdio::null()).output();
+        let text = answer.map(|answer| answer.stdout).unwrap_or_default();
+        String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned()
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.compiler);
         command.stdin(Stdio::null()).env("LC_ALL", "C");
