@@ -41,7 +41,6 @@ impl Shim {
         let cwd = area.source_home();
         let manner = Manner { path: &path, cwd: &cwd, patience: PATIENCE };
         let python = Python::ask(python, manner)?;
-        let source_date_epoch = reproducible.map(|it| it.epoch);
         let reproducible = reproducible.map(|it| profile::Reproducible {
             maps: it
                 .maps
@@ -55,7 +54,6 @@ impl Shim {
             family,
             policy: &family.policy,
             reproducible: reproducible.as_ref(),
-            source_date_epoch,
             path: &path,
             cwd: &cwd,
             variables,
