@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::toolchain::Toolchains;
-use crate::toolchain::session::{Session, SessionOptions};
+use crate::toolchain::session::{Session, SessionOptions, hexadecimal};
 use crate::topology::{Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
@@ -129,7 +129,7 @@ impl SessionArgs {
             add(name.as_bytes());
             add(value.as_bytes());
         }
-        hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&hash.finalize()[..12])
     }
 
     /// Makes the session.

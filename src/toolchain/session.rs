@@ -22,16 +22,15 @@ use std::time::{Duration, UNIX_EPOCH};
 use crosswheel_shim::plan::{self, Role};
 use sha2::{Digest, Sha256};
 
+use super::Toolchains;
 use super::ask::Manner;
 use super::assemble::{Assembled, Order, Places, assemble};
 use super::discover::{Discovery, Extra, Found, Remark, discover};
 use super::header::Header;
-use super::oracle::{CompilerOracle, FlagOracle};
 use super::path::{find, is_executable, is_shim_folder, without_shims};
-use super::profile::LeftOut;
+use super::profile::{LeftOut, Reproducible};
 use super::python::Python;
 use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
-use super::{Reproducible, Toolchains};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
 use crate::topology::{Family, Policy};
@@ -86,7 +85,7 @@ pub struct Session {
     pub tools: Vec<Found>,
     /// What could not be used, or only in part.
     pub remarks: Vec<Remark>,
-    /// What compilers do without: each thing once, with the first name that it concerns.
+    /// What of the policies some compiler does without.
     pub left_out: Vec<(String, LeftOut)>,
     environment: BTreeMap<OsString, Option<OsString>>,
     /// Held as long as the session lives, so that two builds never share one record.
@@ -106,7 +105,7 @@ impl Session {
         }
 
         let places = Places { bin: &bin, record: record.as_deref(), scratch: &scratch };
-        let Composed { path, led, discovery, bytes, left_out } = compose(options, places)?;
+        let Composed { path, led, discovery, left_out, bytes } = compose(options, places)?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
 
         replace(&plan, &bytes)?;
@@ -149,8 +148,8 @@ struct Composed {
     path: OsString,
     led: Redirected,
     discovery: Discovery,
-    bytes: Vec<u8>,
     left_out: Vec<(String, LeftOut)>,
+    bytes: Vec<u8>,
 }
 
 /// Looks at the machine and makes the plan; writes nothing.
@@ -161,21 +160,18 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
     one_program_a_name(&extra)?;
     let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
     let mut discovery = discover(options.toolchains, manner, &extra);
-    let oracle = |compiler: &Path| -> Box<dyn FlagOracle> {
-        Box::new(CompilerOracle::new(compiler, Some(path.clone())))
-    };
     let order = Order {
         toolchains: options.toolchains,
         family: options.family,
         policy: options.policy,
         reproducible: options.reproducible,
-        oracle: &oracle,
+        path: &path,
     };
-    let Assembled { plan, unfit, left_out } = assemble(order, places, &discovery.tools)?;
+    let Assembled { plan: data, unfit, left_out } = assemble(order, places, &discovery.tools)?;
     discovery.remarks.extend(unfit);
-    let bytes = plan::write(&plan)
+    let bytes = plan::write(&data)
         .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
-    Ok(Composed { path, led, discovery, bytes, left_out })
+    Ok(Composed { path, led, discovery, left_out, bytes })
 }
 
 /// Makes the folder and follows its links: the shim finds it through `/proc/self/exe`, which has none.
@@ -349,7 +345,9 @@ fn in_front(bin: &Path, path: &OsStr) -> OsString {
     all
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Two digits a byte.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
