@@ -84,7 +84,6 @@ fn a_compile_with_sixty_arguments_costs_the_shim_fewer_than_150_000_instructions
             family,
             policy: &family.policy,
             reproducible,
-            source_date_epoch: reproducible.map(|_| 1_700_000_000),
             path: "/usr/bin:/bin".as_ref(),
             cwd: &folder,
             variables: &|_| None,

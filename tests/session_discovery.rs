@@ -219,3 +219,33 @@ fn compilers_of_this_system_are_known_by_what_they_say() {
     assert_eq!(made.tool("clang++")["machine"], says("clang", "-dumpmachine"));
     assert!(made.names().is_sorted());
 }
+
+#[test]
+fn a_compiler_that_cannot_build_for_the_family_fails_when_it_is_called_and_not_before() {
+    let shop = Shop::new();
+    shop.gcc("a/gcc", X86);
+    shop.gcc("a/aarch64-linux-gnu-gcc", "aarch64-linux-gnu");
+    let made = shop.session_for("x86-64-v3", &shop.text("a"), &[]);
+    assert!(made.warnings.contains("aarch64-linux-gnu-gcc"), "{}", made.warnings);
+    assert!(made.warnings.contains("every compile with it will fail"), "{}", made.warnings);
+    for name in ["gcc", "aarch64-linux-gnu-gcc"] {
+        let shim = shop.at("session/bin").join(name);
+        let done =
+            std::process::Command::new(shim).args(["-c", "a.c", "-march=native"]).status().expect("a shim");
+        assert!(done.success());
+    }
+    let calls = shop.calls();
+    let compiles: Vec<_> = calls.iter().filter(|call| call.contains("a.c")).collect();
+    // The fake compiler takes all; a real one does not know the level of another machine's processors.
+    assert!(compiles[1].ends_with("-march=x86-64-v3"), "{compiles:?}");
+    assert!(compiles[0].contains("-march=x86-64-v3") && !compiles[0].contains("native"), "{compiles:?}");
+}
+
+#[test]
+fn a_family_without_a_level_takes_compilers_for_any_machine() {
+    let shop = Shop::new();
+    shop.gcc("a/aarch64-linux-gnu-gcc", "aarch64-linux-gnu");
+    let made = shop.session(&shop.text("a"));
+    assert_eq!(made.tool("aarch64-linux-gnu-gcc")["machine"], "aarch64-linux-gnu");
+    assert_eq!(made.warnings, "");
+}

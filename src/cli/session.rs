@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::toolchain::Toolchains;
-use crate::toolchain::session::{Session, SessionOptions};
+use crate::toolchain::session::{Session, SessionOptions, hexadecimal};
 use crate::topology::{Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
@@ -129,7 +129,7 @@ impl SessionArgs {
             add(name.as_bytes());
             add(value.as_bytes());
         }
-        hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&hash.finalize()[..12])
     }
 
     /// Makes the session.
@@ -160,7 +160,6 @@ impl SessionArgs {
             family,
             policy: &policy,
             reproducible: None,
-            source_date_epoch: None,
             path: &path,
             cwd: &cwd,
             variables: &|name| std::env::var_os(name),
@@ -184,8 +183,13 @@ fn cache_folder() -> PathBuf {
     base.or_else(home).unwrap_or_else(std::env::temp_dir).join("crosswheel")
 }
 
-/// Prints what the user should know about the tools that were found.
+/// Prints what the user should know about the tools that were found, and what some do without.
 pub(super) fn remarks(session: &Session) {
+    for (name, without) in &session.left_out {
+        let style = anstyle::Style::new().bold();
+        let (rule, what, why) = (&without.rule, &without.what, &without.why);
+        anstream::eprintln!("{style}note:{style:#} {name} does without {what} ({rule}): {why}");
+    }
     for remark in &session.remarks {
         let style = anstyle::AnsiColor::Yellow.on_default().bold();
         let (name, path) = (&remark.name, remark.path.display());

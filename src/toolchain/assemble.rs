@@ -7,10 +7,12 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crosswheel_shim::plan::{Dialect, PlanData, Profile, Role, Tool};
+use crosswheel_shim::plan::{
+    Dialect, Injection, Kind, Kinds, Languages, PlanData, Profile, Role, Slot, Tool,
+};
 
 use super::Toolchains;
-use super::discover::Found;
+use super::discover::{Found, Remark};
 use super::oracle::CompilerOracle;
 use super::profile::{Compiled, CompilerFacts, LeftOut, Reproducible, profile};
 use crate::error::Result;
@@ -47,7 +49,9 @@ pub struct Places<'a> {
 pub struct Assembled {
     /// The plan.
     pub plan: PlanData,
-    /// What was left out, once for each compiler, by the first of its names.
+    /// Compilers that cannot build for the family.
+    pub unfit: Vec<Remark>,
+    /// What was left out: each thing once, with the first name that does without it.
     pub left_out: Vec<(String, LeftOut)>,
 }
 
@@ -55,26 +59,34 @@ pub struct Assembled {
 pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result<Assembled> {
     let mut profiles = Vec::<Profile>::new();
     let mut tools = Vec::new();
-    let mut left_out = Vec::new();
+    let (mut left_out, mut unfit) = (Vec::new(), Vec::new());
     // One compiler has many names (cc, gcc, gcc-12), and is asked about its flags once.
     let mut known = BTreeMap::<Identity, Option<usize>>::new();
     for one in found {
         let file = one.real.canonicalize().unwrap_or_else(|_| one.real.clone());
         let identity = (file, one.role, one.dialect, one.machine.clone());
-        let profile = match known.get(&identity) {
-            Some(profile) => *profile,
-            None => {
-                let profile = profile_of(order, one)?.map(|compiled| {
-                    left_out.extend(compiled.left_out.into_iter().map(|what| (one.name.clone(), what)));
-                    let same = profiles.iter().position(|profile| *profile == compiled.profile);
-                    same.unwrap_or_else(|| {
-                        profiles.push(compiled.profile);
-                        profiles.len() - 1
-                    })
-                });
-                known.insert(identity, profile);
-                profile
-            }
+        let profile = if let Some(profile) = known.get(&identity) {
+            *profile
+        } else {
+            let profile = profile_of(order, one)?.map(|(compiled, objection)| {
+                if let Some(what) = objection {
+                    unfit.push(Remark { name: one.name.clone(), path: one.real.clone(), what });
+                }
+                for what in compiled.left_out {
+                    // A preprocessor does without what is for a link, and nothing is lost.
+                    let told = left_out.iter().any(|(_, known)| *known == what);
+                    if !told && one.role != Role::Cpp {
+                        left_out.push((one.name.clone(), what));
+                    }
+                }
+                let same = profiles.iter().position(|profile| *profile == compiled.profile);
+                same.unwrap_or_else(|| {
+                    profiles.push(compiled.profile);
+                    profiles.len() - 1
+                })
+            });
+            known.insert(identity, profile);
+            profile
         };
         tools.push(Tool {
             name: one.name.clone(),
@@ -102,16 +114,18 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
         profiles,
         probes: order.toolchains.probes(),
     };
-    Ok(Assembled { plan, left_out })
+    Ok(Assembled { plan, unfit, left_out })
 }
 
 /// What makes two names one tool with one profile.
 type Identity = (PathBuf, Role, Dialect, String);
 
-/// What is asked of one tool; nothing of those that only answer questions or run others. hipcc is recorded; its rules
-/// come with the GPU families.
-fn profile_of(order: Order<'_>, found: &Found) -> Result<Option<Compiled>> {
-    if matches!(found.role, Role::Hip | Role::Launcher | Role::Nm | Role::As) {
+/// What is asked of one tool, and why it cannot build for the family, if it cannot. Nothing is asked of those that only
+/// answer questions or run others, nor of a compiler that is not known: its arguments could only be guessed at. hipcc
+/// is recorded; its rules come with the GPU families.
+fn profile_of(order: Order<'_>, found: &Found) -> Result<Option<(Compiled, Option<String>)>> {
+    let silent = matches!(found.role, Role::Hip | Role::Launcher | Role::Nm | Role::As);
+    if silent || (is_driver(found.role) && found.dialect == Dialect::Plain) {
         return Ok(None);
     }
     let oracle = CompilerOracle::new(&found.real, Some(order.path.to_owned()));
@@ -129,7 +143,39 @@ fn profile_of(order: Order<'_>, found: &Found) -> Result<Option<Compiled>> {
         linker,
         oracle: &oracle,
     };
-    profile(order.toolchains, &facts, order.family, order.policy, order.reproducible).map(Some)
+    match profile(order.toolchains, &facts, order.family, order.policy, order.reproducible) {
+        Ok(compiled) => Ok(Some((compiled, None))),
+        // One old or foreign compiler among others on PATH must not keep a build from the good ones, and must
+        // never make code in silence either.
+        Err(error) => match order.family.level {
+            Some(level) if is_driver(found.role) => {
+                let what = format!("{}; every compile with it will fail", error.message);
+                let profile = failing(level.name(), &error.message);
+                Ok(Some((Compiled { profile, left_out: Vec::new() }, Some(what))))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+fn is_driver(role: Role) -> bool {
+    matches!(role, Role::Cc | Role::Cxx | Role::Fortran | Role::Cpp)
+}
+
+/// A compiler that does not know a level, or makes code for a machine that has none, refuses the level's name
+/// itself. So it is told that name, behind all that the caller says, and its own message is what the user sees.
+fn failing(level: &str, why: &str) -> Profile {
+    let injection = Injection {
+        rule: "unfit-compiler".to_owned(),
+        why: why.to_owned(),
+        slot: Slot::After,
+        flags: vec![format!("-march={level}").into_bytes()],
+        kinds: Kinds::of(&[Kind::Preprocess, Kind::Compile, Kind::Assemble, Kind::Link]),
+        languages: Languages::NONE,
+        probes: true,
+        unless: None,
+    };
+    Profile { injections: vec![injection], ..Profile::default() }
 }
 
 fn bytes(path: &Path) -> Vec<u8> {

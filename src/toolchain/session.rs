@@ -54,8 +54,6 @@ pub struct SessionOptions<'a> {
     pub policy: &'a Policy,
     /// How builds are made to give the same bytes; `None` leaves that to the package.
     pub reproducible: Option<&'a Reproducible>,
-    /// The time that goes into products, seconds since 1970; `None` leaves what is set.
-    pub source_date_epoch: Option<u64>,
     /// `PATH` of the build, in which its tools are looked for.
     pub path: &'a OsStr,
     /// Where relative entries of `path` start.
@@ -127,9 +125,6 @@ impl Session {
         let mut environment = BTreeMap::new();
         environment.insert(environment::PATH.into(), Some(in_front(&bin, &path)));
         environment.extend(led.variables.into_iter().map(|(name, value)| (name.into(), Some(value))));
-        if let Some(epoch) = options.source_date_epoch {
-            environment.insert(environment::SOURCE_DATE_EPOCH.into(), Some(epoch.to_string().into()));
-        }
         let (tools, remarks) = (discovery.tools, discovery.remarks);
         Ok(Self { dir, bin, plan, record, digest, tools, remarks, left_out, environment, _lock: lock })
     }
@@ -164,7 +159,7 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
     let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
     one_program_a_name(&extra)?;
     let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
-    let discovery = discover(options.toolchains, manner, &extra);
+    let mut discovery = discover(options.toolchains, manner, &extra);
     let order = Order {
         toolchains: options.toolchains,
         family: options.family,
@@ -172,7 +167,8 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
         reproducible: options.reproducible,
         path: &path,
     };
-    let Assembled { plan: data, left_out } = assemble(order, places, &discovery.tools)?;
+    let Assembled { plan: data, unfit, left_out } = assemble(order, places, &discovery.tools)?;
+    discovery.remarks.extend(unfit);
     let bytes = plan::write(&data)
         .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
     Ok(Composed { path, led, discovery, left_out, bytes })
@@ -349,7 +345,9 @@ fn in_front(bin: &Path, path: &OsStr) -> OsString {
     all
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Two digits a byte.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

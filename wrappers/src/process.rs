@@ -8,7 +8,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::sys::errno;
 
@@ -103,6 +103,12 @@ impl Ended {
 static CHILD: AtomicI32 = AtomicI32::new(0);
 /// The last deadly signal that came while no tool ran.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
+/// Whether a deadly signal came at all.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whether our handlers are installed.
+static LISTENS: AtomicBool = AtomicBool::new(false);
+/// Whether the caller ignores SIGCHLD, which we must not.
+static IGNORES_CHILDREN: AtomicBool = AtomicBool::new(false);
 
 /// Signals that are handed on to the tool.
 const FORWARDED: [c_int; 8] = [
@@ -116,25 +122,55 @@ const FORWARDED: [c_int; 8] = [
     libc::SIGCONT,
 ];
 
-/// Hands a signal on to the tool. What the terminal sends, it sends to the tool as well.
+/// Hands a signal on to the tool. What a key of the terminal sends, it sends to the whole group, and so to
+/// the tool as well; a terminal that hangs up tells the leader of its session alone, which may be us.
 extern "C" fn forward(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel hands over a valid `info` for a handler with SA_SIGINFO; `kill`, `getpid` and
     // access to errno are async-signal-safe, and errno is put back for the code that was interrupted.
     unsafe {
         let saved = *libc::__errno_location();
-        let sent_by_process = (*info).si_code <= 0;
+        let from_key = (*info).si_code > 0 && matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
         let child = CHILD.load(Ordering::Relaxed);
+        let deadly = !matches!(signal, libc::SIGTSTP | libc::SIGCONT);
+        if deadly {
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        }
         if child == 0 {
-            if !matches!(signal, libc::SIGTSTP | libc::SIGCONT) {
+            if deadly {
                 CAUGHT.store(signal, Ordering::Relaxed);
             }
-        } else if sent_by_process {
+        } else if !from_key {
             libc::kill(child, signal);
         }
         if signal == libc::SIGTSTP {
-            libc::kill(libc::getpid(), libc::SIGSTOP);
+            stop();
         }
         *libc::__errno_location() = saved;
+    }
+}
+
+/// Stops this process as SIGTSTP does without a handler. That is not at all in a group that no shell
+/// watches over, where SIGSTOP would stop us for ever; so the signal itself is sent once more.
+///
+/// # Safety
+///
+/// To be called from the handler of SIGTSTP, where all signals are blocked.
+unsafe fn stop() {
+    // SAFETY: all calls are async-signal-safe, and every structure is filled before it is used. We stop where
+    // the signal is unblocked, and go on from there with handler and mask as they were.
+    unsafe {
+        let mut handler: libc::sigaction = std::mem::zeroed();
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut handler);
+        libc::kill(libc::getpid(), libc::SIGTSTP);
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGTSTP);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
+        libc::sigaction(libc::SIGTSTP, &raw const handler, ptr::null_mut());
     }
 }
 
@@ -147,6 +183,8 @@ struct Handover {
     mask: libc::sigset_t,
     /// The caller ignores SIGCHLD: the tool is to find that so, but we must not, or its status is lost.
     ignore_children: bool,
+    /// An earlier tool ran: our handlers are installed.
+    again: bool,
     parent: libc::pid_t,
     error: c_int,
 }
@@ -173,6 +211,15 @@ extern "C" fn child(handover: *mut c_void) -> c_int {
         }
         if (*handover).ignore_children {
             libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        }
+        // In a second try our handler is in place here too. A signal that waits for the mask below would
+        // find it, on memory that is the parent's, and be lost to the tool.
+        if (*handover).again {
+            for signal in FORWARDED {
+                if libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
+            }
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const (*handover).mask, ptr::null_mut());
         libc::execve((*handover).program, (*handover).argv, (*handover).envp);
@@ -213,7 +260,11 @@ impl Command<'_> {
             let mut mask: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&raw mut all);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut mask);
-            let ignore_children = libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN;
+            // The second try finds what we set here, so the caller's wish is kept.
+            if libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN {
+                IGNORES_CHILDREN.store(true, Ordering::Relaxed);
+            }
+            let ignore_children = IGNORES_CHILDREN.load(Ordering::Relaxed);
             let mut handover = Handover {
                 program: program.as_ptr().cast(),
                 argv: argv.as_ptr(),
@@ -221,6 +272,7 @@ impl Command<'_> {
                 streams: self.streams,
                 mask,
                 ignore_children,
+                again: LISTENS.swap(true, Ordering::Relaxed),
                 parent: libc::getpid(),
                 error: 0,
             };
@@ -270,7 +322,8 @@ unsafe fn listen() {
 }
 
 fn wait(pid: libc::pid_t) -> Ended {
-    let mut status = 0;
+    // Should the kernel not know our child, its end is unknown, which is a failure.
+    let mut status = 1 << 8;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the kernel fills `status` and `usage`; `pid` is our child, waited for once.
     let usage = unsafe {
@@ -295,6 +348,12 @@ pub fn caught() -> Option<i32> {
         0 => None,
         signal => Some(signal),
     }
+}
+
+/// Whether a deadly signal came at any time, whatever the tool made of it.
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
 }
 
 /// Ends this process as the tool ended.

@@ -432,7 +432,7 @@ impl<'p> Record<'p> {
     /// Writes one line, in one write.
     pub fn write(&self, line: &Json) {
         let Some(fd) = &self.fd else { return };
-        if sys::write_once(fd.number(), line.bytes()) != Ok(line.bytes().len()) {
+        if sys::write_unkilled(fd.number(), line.bytes()) != Ok(line.bytes().len()) {
             self.lose();
         }
     }

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use crate::args::{Files, Line, response};
 use crate::dispatch::{Target, dispatch};
 use crate::invocation::Invocation;
-use crate::paths::{base_name, parent};
+use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Kind, Plan, Role};
 use crate::probe::{Place, probe, temp_folder};
@@ -140,6 +140,15 @@ fn made<'c>(call: &'c Invocation<'_>) -> &'c [Vec<u8>] {
     }
 }
 
+/// What kept the tool from running: the kernel's error number.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// At its start.
+    Tool(i32),
+    /// At the response file that its line is too long to do without.
+    Scratch(i32),
+}
+
 /// How the tool ended, or why it did not run, in which case `status` is ours.
 struct Outcome {
     ended: Result<Ended, String>,
@@ -199,7 +208,7 @@ impl<'c> Session<'c, '_> {
         envp: &CStrings<'_>,
         streams: [Option<i32>; 3],
         wait: bool,
-    ) -> Result<Ended, i32> {
+    ) -> Result<Ended, Fault> {
         let all = self.target.head().chain(args.iter().map(|arg| &**arg));
         let (count, bytes, longest) = all.clone().fold((0, 0, 0), |(count, bytes, longest), arg| {
             (count + 1, bytes + arg.len() + 1, arg.len().max(longest))
@@ -213,7 +222,7 @@ impl<'c> Session<'c, '_> {
         } else if wait {
             match command.run() {
                 Err(libc::E2BIG) => libc::E2BIG,
-                other => return other,
+                other => return other.map_err(Fault::Tool),
             }
         } else {
             command.exec()
@@ -221,7 +230,7 @@ impl<'c> Session<'c, '_> {
         if error == libc::E2BIG && takes_response_files(self.target.tool.dialect()) {
             return self.by_file(args, envp, streams);
         }
-        Err(error)
+        Err(Fault::Tool(error))
     }
 
     /// Runs the tool with its arguments in a response file of ours, which is taken away afterwards.
@@ -230,16 +239,17 @@ impl<'c> Session<'c, '_> {
         args: &[Arg<'_>],
         envp: &CStrings<'_>,
         streams: [Option<i32>; 3],
-    ) -> Result<Ended, i32> {
+    ) -> Result<Ended, Fault> {
         let id = sys::now() ^ u64::from(sys::pids().0.cast_unsigned()) << 32;
         let path = [self.plan.scratch(), b"/", format!("{id:016x}.rsp").as_bytes()].concat();
-        let file = Fd::create_new(&path)?;
-        let written = sys::write_all(file.number(), &response::join(args.iter().map(|arg| &**arg)));
+        let file = Fd::create_new(&path).map_err(Fault::Scratch)?;
+        let content = response::join(args.iter().map(|arg| &**arg));
+        let written = sys::write_all(file.number(), &content).map_err(Fault::Scratch);
         let ended = written.and_then(|()| {
             let mut argv = CStrings::default();
             self.target.head().for_each(|arg| argv.push(arg));
             argv.push_parts(&[b"@", &path]);
-            Command { program: self.target.program(), argv, envp, streams }.run()
+            Command { program: self.target.program(), argv, envp, streams }.run().map_err(Fault::Tool)
         });
         sys::remove(&path);
         ended
@@ -251,10 +261,9 @@ impl<'c> Session<'c, '_> {
         let stdin = self.call.reads_stdin().then(keep_stdin).flatten();
         let first = Held::new(stdin.as_ref());
         let ended = self.once(&self.decision.args, envp, first.streams, true);
-        // A tool that was killed, or could not start, would fare no better the second time.
-        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0))
-            || process::caught().is_some()
-        {
+        // A tool that was killed, or could not start, would fare no better the second time; and whoever
+        // interrupts a build wants it to end, even where the tool made a plain failure of the signal.
+        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0)) || process::interrupted() {
             first.release();
             return self.outcome(ended, None);
         }
@@ -273,18 +282,29 @@ impl<'c> Session<'c, '_> {
         }
     }
 
-    fn outcome(&self, ended: Result<Ended, i32>, retry: Option<Retry>) -> Outcome {
+    fn outcome(&self, ended: Result<Ended, Fault>, retry: Option<Retry>) -> Outcome {
         let (ended, status) = match ended {
             Ok(ended) => (Ok(ended), 0),
-            Err(error) => {
+            Err(fault) => {
                 let program = String::from_utf8_lossy(self.target.program());
-                let (message, hint, status) = match error {
-                    libc::ENOENT => (
+                let (message, hint, status) = match fault {
+                    Fault::Tool(libc::ENOENT) => (
                         format!("the real tool {program} is gone"),
                         "install it again, or set the shim folder up again to find another",
                         NOT_FOUND,
                     ),
-                    _ => (format!("cannot run {program}: {}", sys::describe(error)), "", CANNOT_RUN),
+                    Fault::Tool(error) => {
+                        (format!("cannot run {program}: {}", sys::describe(error)), "", CANNOT_RUN)
+                    }
+                    Fault::Scratch(error) => (
+                        format!(
+                            "the line is too long for {program}, and no response file can be written in {}: {}",
+                            String::from_utf8_lossy(self.plan.scratch()),
+                            sys::describe(error)
+                        ),
+                        "make room there, or set the shim folder up again",
+                        CANNOT_RUN,
+                    ),
                 };
                 say(self.name, message.as_bytes(), hint.as_bytes());
                 (Err(message), status)
@@ -299,15 +319,10 @@ fn takes_response_files(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::Gcc | Dialect::Clang | Dialect::Ld | Dialect::Ar | Dialect::Plain)
 }
 
-/// The parts of a path that say something.
-fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
-}
-
 /// PATH without a folder, however many slashes it is written with.
 fn without(path: &[u8], folder: &[u8]) -> Vec<u8> {
-    let same = |entry: &[u8]| entry == folder || (entry.starts_with(b"/") && parts(entry).eq(parts(folder)));
-    let rest: Vec<&[u8]> = path.split(|byte| *byte == b':').filter(|entry| !same(entry)).collect();
+    let rest: Vec<&[u8]> =
+        path.split(|byte| *byte == b':').filter(|entry| !same_path(entry, folder)).collect();
     rest.join(&b':')
 }
 
@@ -369,27 +384,30 @@ impl Held {
     fn werror_lines(&self) -> Vec<Vec<u8>> {
         let text = self.content(if self.files[2].is_some() { 2 } else { 1 });
         let mark = b"[-Werror";
-        let lines = text.split(|byte| *byte == b'\n');
-        lines
-            .filter(|line| line.windows(mark.len()).any(|w| w == mark))
-            .map(|line| plain(line).into_owned())
-            .collect()
+        // Colours stand inside of the brackets too: `[ESC[01;31m-Werror=unusedESC[m]`.
+        let lines = text.split(|byte| *byte == b'\n').map(plain);
+        lines.filter(|line| line.windows(mark.len()).any(|w| w == mark)).map(Cow::into_owned).collect()
     }
 }
 
-/// A line without the escape sequences that colour it.
+/// A line without the escape sequences that colour it and make links of its parts.
 fn plain(line: &[u8]) -> Cow<'_, [u8]> {
     if !line.contains(&0x1b) {
         return Cow::Borrowed(line);
     }
     let mut out = Vec::with_capacity(line.len());
-    let mut bytes = line.iter().copied();
+    let mut bytes = line.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
-        if byte == 0x1b {
-            // `ESC [ … letter`
-            bytes.find(u8::is_ascii_alphabetic);
-        } else {
+        if byte != 0x1b {
             out.push(byte);
+        } else if bytes.next_if_eq(&b']').is_some() {
+            // A link is `ESC ] 8 ; ; address`, ended by BEL or by `ESC \`.
+            if bytes.find(|byte| matches!(byte, 7 | 0x1b)) == Some(0x1b) {
+                bytes.next();
+            }
+        } else {
+            // A colour is `ESC [ … letter`.
+            bytes.find(u8::is_ascii_alphabetic);
         }
     }
     Cow::Owned(out)
