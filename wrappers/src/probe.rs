@@ -26,7 +26,7 @@ pub fn probe<'p>(plan: Plan<'p>, call: &Invocation<'_>, place: Place<'_>) -> Opt
     // Each path is made absolute once, not once a row.
     let inputs: Vec<_> = call.inputs.iter().map(|at| Named::new(call.input(*at), place)).collect();
     let outputs: Vec<_> = call.outputs.iter().map(|path| Named::new(path, place)).collect();
-    let cwd = Named { given: place.cwd, absolute: Cow::Borrowed(place.cwd) };
+    let cwd = Named::at(place.cwd, Cow::Borrowed(place.cwd));
     plan.probes().iter().find(|row| {
         (!row.no_output() || call.writes_nothing())
             && row.cwd().is_none_or(|pattern| cwd.fits(pattern, place))
@@ -44,11 +44,24 @@ pub fn probe<'p>(plan: Plan<'p>, call: &Invocation<'_>, place: Place<'_>) -> Opt
 struct Named<'c> {
     given: &'c [u8],
     absolute: Cow<'c, [u8]>,
+    /// The first bytes of its parts; see [`bit`].
+    initials: u64,
+}
+
+/// Stands for a byte in a set of bytes; two bytes may share one.
+fn bit(byte: u8) -> u64 {
+    1 << (byte & 63)
 }
 
 impl<'c> Named<'c> {
     fn new(given: &'c [u8], place: Place<'_>) -> Self {
-        Self { given, absolute: Cow::Owned(absolute(given, place.cwd)) }
+        Self::at(given, Cow::Owned(absolute(given, place.cwd)))
+    }
+
+    fn at(given: &'c [u8], absolute: Cow<'c, [u8]>) -> Self {
+        let ahead = absolute.iter().zip(absolute.iter().skip(1)).filter(|(slash, _)| **slash == b'/');
+        let initials = ahead.fold(0, |set, (_, first)| set | bit(*first));
+        Self { given, absolute, initials }
     }
 
     /// Whether it is written by a pattern: the whole path if the pattern holds a slash, the file name
@@ -58,6 +71,13 @@ impl<'c> Named<'c> {
             return within(&self.absolute, place.temp) && matches(rest, &self.absolute[place.temp.len()..]);
         }
         if pattern.contains(&b'/') {
+            // Most rows ask for a folder of some name anywhere above, and most paths have none like it.
+            if let [b'*', b'*', b'/', first, ..] = pattern
+                && *first != b'*'
+                && self.initials & bit(*first) == 0
+            {
+                return false;
+            }
             matches(pattern, &self.absolute)
         } else {
             matches(pattern, base_name(self.given))

@@ -161,13 +161,12 @@ impl Json {
 fn is_plain(text: &[u8]) -> bool {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
-    // The high bit of each byte that needs an escape, by borrows out of it. A borrow may spill into the byte
-    // above one that needs an escape, which changes no answer; the others never borrow, as the bytes with
-    // a high bit of their own count too.
+    // The high bit of each byte that needs an escape, by borrows out of it (or the carry out of 0x7f). What
+    // spills into the byte above comes from one that needs an escape itself, so it changes no answer.
     let zero = |word: u64| word.wrapping_sub(ONES);
     let special = |word: u64| {
         let control = word.wrapping_sub(ONES * 0x20);
-        let delete = zero(word ^ (ONES * 0x7f));
+        let delete = word.wrapping_add(ONES);
         let quote = zero(word ^ (ONES * u64::from(b'"')));
         let backslash = zero(word ^ (ONES * u64::from(b'\\')));
         (control | delete | quote | backslash | word) & HIGHS != 0

@@ -68,15 +68,15 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     };
     let path = [parent(&bin), b"/plan"].concat();
     let set_up = b"set the shim folder up again, with `crosswheel env` or `crosswheel run`";
-    let bytes = match sys::read_file(&path) {
-        Ok(bytes) => bytes,
+    let content = match sys::Content::load(&path) {
+        Ok(content) => content,
         Err(error) => {
             let message =
                 format!("cannot read its plan {}: {}", String::from_utf8_lossy(&path), sys::describe(error));
             fail(&name, message.as_bytes(), set_up, FAILED)
         }
     };
-    let plan = match Plan::open(&bytes) {
+    let plan = match Plan::open(content.bytes()) {
         Ok(plan) => plan,
         Err(damage) => {
             let message = format!("{} is {damage}", String::from_utf8_lossy(&path));

@@ -232,7 +232,8 @@ pub fn is_terminal(fd: i32) -> bool {
     unsafe { libc::isatty(fd) == 1 }
 }
 
-/// A plain file, seen as memory. The tool that made it has ended, so nobody cuts it short meanwhile.
+/// A plain file, seen as memory. It must be one that nobody cuts short meanwhile: a product whose tool has
+/// ended, or a plan, which is only ever replaced as a whole.
 #[derive(Debug)]
 pub struct Map {
     at: *mut libc::c_void,
@@ -244,11 +245,15 @@ impl Map {
     #[must_use]
     pub fn open(path: &[u8]) -> Option<Self> {
         let fd = is_plain(path).then(|| Fd::read_only(path).ok())??;
-        let len = usize::try_from(fd.file_size()?).ok().filter(|len| *len > 0)?;
+        Self::new(&fd, fd.file_size()?, 0)
+    }
+
+    /// Maps so many bytes, with more flags for `mmap`.
+    fn new(fd: &Fd, len: u64, flags: c_int) -> Option<Self> {
+        let len = usize::try_from(len).ok().filter(|len| *len > 0)?;
+        let flags = libc::MAP_PRIVATE | flags;
         // SAFETY: a new private mapping; the kernel picks the place, and it outlives the descriptor.
-        let at = unsafe {
-            libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_PRIVATE, fd.number(), 0)
-        };
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, flags, fd.number(), 0) };
         (at != libc::MAP_FAILED).then_some(Self { at, len })
     }
 
@@ -264,6 +269,36 @@ impl Drop for Map {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours, and no slice of it outlives us.
         unsafe { libc::munmap(self.at, self.len) };
+    }
+}
+
+/// The content of a file that is read from end to end.
+#[derive(Debug)]
+pub enum Content {
+    /// Where the kernel keeps it: no page is asked for and filled.
+    Mapped(Map),
+    /// A copy, where the file system cannot map.
+    Read(Vec<u8>),
+}
+
+impl Content {
+    /// Loads a plain file that is only ever replaced as a whole.
+    pub fn load(path: &[u8]) -> Result<Self, i32> {
+        let fd = Fd::read_only(path)?;
+        let size = fd.file_size().ok_or(libc::EINVAL)?;
+        match Map::new(&fd, size, libc::MAP_POPULATE) {
+            Some(map) => Ok(Self::Mapped(map)),
+            None => fd.read_sized(size).map(Self::Read),
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map.bytes(),
+            Self::Read(bytes) => bytes,
+        }
     }
 }
 

@@ -60,23 +60,54 @@ pub fn key(text: &[u8]) -> u64 {
 /// No parent, no profile.
 pub const NONE: u32 = u32::MAX;
 
-/// Catches a plan that was damaged on disk. It is paid at every call, so it is Fletcher's: a sum of the words
-/// and a sum of those sums, which knows their order, in four lanes that are added two at a time.
+/// Catches a plan that was damaged on disk. It is paid at every call, so it is made of additions, two at a time:
+/// a sum of the words in four lanes, and, after each block, a sum of those sums, which knows the order of blocks.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u64 {
     const LANES: usize = 4;
+    const BLOCK: usize = 256;
     let (mut sums, mut sums_of_sums) = ([0u64; LANES], [0u64; LANES]);
-    let mut add = |block: &[u8; 8 * LANES]| {
-        for (lane, word) in block.as_chunks().0.iter().enumerate() {
-            sums[lane] = sums[lane].wrapping_add(u64::from_le_bytes(*word));
-            sums_of_sums[lane] = sums_of_sums[lane].wrapping_add(sums[lane]);
+    let mut add = |block: &[u8; BLOCK]| {
+        for words in block.as_chunks::<{ 8 * LANES }>().0 {
+            for (sum, word) in sums.iter_mut().zip(words.as_chunks().0) {
+                *sum = sum.wrapping_add(u64::from_le_bytes(*word));
+            }
+        }
+        for (sum_of_sums, sum) in sums_of_sums.iter_mut().zip(&sums) {
+            *sum_of_sums = sum_of_sums.wrapping_add(*sum);
         }
     };
     let (blocks, rest) = bytes.as_chunks();
     blocks.iter().for_each(&mut add);
-    let mut last = [0; 8 * LANES];
+    let mut last = [0; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
     add(&last);
     let mix = |h: u64, word: &u64| (h ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     sums.iter().chain(&sums_of_sums).fold(bytes.len() as u64, mix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checksum;
+
+    #[test]
+    fn a_changed_word_a_lost_page_and_swapped_blocks_change_the_checksum() {
+        let whole: Vec<u8> = (0..3000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let sum = checksum(&whole);
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1 << (at % 8);
+            assert_ne!(checksum(&damaged), sum, "a bit at {at}");
+        }
+        for page in 0..whole.len() / 4096 {
+            let mut damaged = whole.clone();
+            damaged[4096 * page..4096 * (page + 1)].fill(0);
+            assert_ne!(checksum(&damaged), sum, "page {page}");
+        }
+        let mut swapped = whole.clone();
+        swapped.copy_within(4096..4608, 512);
+        swapped[4096..4608].copy_from_slice(&whole[512..1024]);
+        assert_ne!(checksum(&swapped), sum);
+        assert_ne!(checksum(&whole[..whole.len() - 1]), sum);
+    }
 }
