@@ -1,0 +1,30 @@
+"""Runs a package's own backend: one PEP 517 `build_wheel` in this process, without isolation and without pip.
+
+It is run by the Python of the package's own environment, in the unpacked sdist:
+`python backend.py OUT SETTINGS-AS-JSON`.
+"""
+
+import importlib
+import json
+import os
+import sys
+import tomllib
+
+
+def main() -> None:
+    out, settings = sys.argv[1], json.loads(sys.argv[2])
+    with open("pyproject.toml", "rb") as file:
+        table = tomllib.load(file).get("build-system", {})
+    # PEP 517: a backend of the project's own is looked for in the project, and nothing else of it is importable.
+    sys.path[:0] = [os.path.abspath(folder) for folder in table.get("backend-path", [])]
+    name, _, attributes = table.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")
+    backend = importlib.import_module(name)
+    for attribute in filter(None, attributes.split(".")):
+        backend = getattr(backend, attribute)
+    sys.argv[1:] = []
+    print("wheel:", backend.build_wheel(out, settings or None))
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this folder
+    main()

@@ -1,0 +1,102 @@
+"""What is built: the packages of packages.toml, each with a Python, and the builds that are made of each."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+DEBIAN_PYTHON = "/usr/bin/python3"
+# Three warnings that real packages run into, in C and in C++, one of them known to C alone.
+ADDED = "add=implicit-function-declaration,return-type,unused-variable"
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package, exactly."""
+
+    name: str
+    version: str
+    sha256: str
+    exercises: str
+    backend: str
+    requires: tuple[str, ...]
+    apt: tuple[str, ...] = ()
+    debian: bool = False
+
+
+@dataclass(frozen=True)
+class Case:
+    """A package, a Python that builds it, and the folder where all of its builds happen."""
+
+    package: Package
+    python: str
+    folder: Path = field(compare=False)
+
+    @property
+    def label(self) -> str:
+        return self.folder.name
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build of a case: plain, or in a session of crosswheel."""
+
+    name: str
+    options: tuple[str, ...] = ()
+    shim: bool = True
+    trace: bool = False
+
+
+# The first two say what is reproducible at all; `host` is traced, so that its record can be held against the kernel.
+BUILDS = {
+    build.name: build
+    for build in (
+        Build("plain-1", shim=False),
+        Build("plain-2", shim=False),
+        Build("host", ("--family", "host"), trace=True),
+        Build("add", ("--family", "host", "--werror", ADDED)),
+        Build("drop", ("--family", "host", "--werror", "drop")),
+        Build("v3", ("--family", "x86-64-v3")),
+    )
+}
+
+# The builds that each check looks at.
+CHECKS = {
+    "transparency": ("plain-1", "plain-2", "host"),
+    "policy": ("host", "add", "drop"),
+    "level": ("host", "v3"),
+}
+
+
+def packages() -> list[Package]:
+    """All packages, in the order of the file."""
+    with open(HERE / "packages.toml", "rb") as file:
+        table = tomllib.load(file)
+    return [
+        Package(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+        for name, row in table.items()
+    ]
+
+
+def cases(work: Path, wanted: list[str] | None) -> list[Case]:
+    """The cases of the wanted packages; `name@debian` asks for the one with Debian's Python alone."""
+    every = []
+    for package in packages():
+        every.append(Case(package, sys.executable, work / package.name))
+        if package.debian:
+            every.append(Case(package, DEBIAN_PYTHON, work / f"{package.name}@debian"))
+    if wanted is None:
+        return every
+    unknown = set(wanted) - {case.label for case in every}
+    if unknown:
+        raise LookupError(f"no such package in packages.toml: {', '.join(sorted(unknown))}")
+    return [case for case in every if case.label in wanted or case.package.name in wanted]
+
+
+def builds(checks: list[str]) -> list[Build]:
+    """The builds that some checks need, each once, in the order of the table."""
+    names = {name for check in checks for name in CHECKS[check]}
+    return [build for name, build in BUILDS.items() if name in names]
