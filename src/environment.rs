@@ -52,6 +52,7 @@ variables! {
     GITHUB_ENV: Read, "File to which `env --shell github` appends variables.";
     GITHUB_PATH: Read, "File to which `env --shell github` appends the shim folder.";
     HIPCC: Both, "The HIP compiler: a path in it is replaced by a name in the shim folder.";
+    HOME: Read, "Where `.cache/crosswheel` is, if XDG_CACHE_HOME does not say.";
     LD: Both, "The linker, likewise.";
     LDCXXSHARED: Both, "The command by which setuptools links C++ extensions, likewise; also set where Python's own names a path.";
     LDSHARED: Both, "The command by which setuptools links extensions, likewise; also set where Python's own names a path.";
@@ -63,6 +64,7 @@ variables! {
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
     TMPDIR: Read, "Folder of temporary files, by which probes are known.";
+    XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, plans for `explain`.";
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::capture::Text;
 use crate::error::{Error, Exit};
 
 mod audit;
@@ -12,6 +13,7 @@ mod doctor;
 mod env;
 mod explain;
 mod log;
+pub mod reference;
 mod run;
 mod session;
 
@@ -39,6 +41,9 @@ enum Verb {
     Audit(audit::Args),
     /// Look for compilers, Pythons and caches, and say what is missing
     Doctor(doctor::Args),
+    /// Print the reference page, man pages or completions
+    #[command(hide = true)]
+    Reference(reference::Args),
 }
 
 /// Parses the arguments, runs the verb, prints a failure.
@@ -53,6 +58,7 @@ pub fn main() -> ExitCode {
         Verb::Log(args) => log::run(args),
         Verb::Audit(args) => audit::run(args),
         Verb::Doctor(args) => doctor::run(args),
+        Verb::Reference(args) => reference::run(args),
     };
     done.unwrap_or_else(|error| report(&error))
 }
@@ -64,6 +70,11 @@ fn report(error: &Error) -> ExitCode {
         anstream::eprintln!(" {}hint:{:#} {hint}", CYAN, CYAN);
     }
     exit(error.exit)
+}
+
+/// An argument as a shell would read it.
+fn quote(word: &[u8]) -> String {
+    Text::from(word).quoted()
 }
 
 /// The exit code of the process.

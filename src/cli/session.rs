@@ -1,9 +1,13 @@
 //! Arguments that `run` and `env` share: what a session is made for, and where.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use crate::environment;
+use sha2::{Digest, Sha256};
+
+use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::toolchain::session::{Session, SessionOptions};
 use crate::toolchain::{Policy, Toolchains, Topology, Werror};
@@ -57,8 +61,61 @@ fn is_warning(name: &str) -> bool {
 }
 
 impl SessionArgs {
+    /// The plan of a session for these arguments, without touching a session that a build may be at work in.
+    /// It is made once and kept as long as nothing that goes into it has changed.
+    pub(super) fn plan(&self) -> Result<PathBuf> {
+        if let Some(dir) = &self.dir {
+            // The plan that a session had, whatever has changed since.
+            return Ok(dir.join("plan"));
+        }
+        let kept = cache_folder().join("explain").join(self.fingerprint());
+        let plan = kept.join("plan");
+        if !plan.is_file() {
+            self.create_in(&kept)?;
+        }
+        Ok(plan)
+    }
+
+    /// Names all that goes into a plan: our own version, the arguments, the topology, and the folders of PATH,
+    /// which change when a compiler comes or goes.
+    fn fingerprint(&self) -> String {
+        let stamp = |path: &Path| {
+            let time = std::fs::metadata(path).and_then(|data| data.modified()).ok();
+            time.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos())
+        };
+        let mut hash = Sha256::new();
+        let mut add = |text: &[u8]| {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
+        };
+        add(env!("CARGO_PKG_VERSION").as_bytes());
+        let program = std::env::current_exe().unwrap_or_default();
+        add(&stamp(&program).to_le_bytes());
+        add(self.family.as_bytes());
+        add(format!("{:?}", self.werror).as_bytes());
+        let cwd = std::env::current_dir().unwrap_or_default();
+        if let Some(topology) = self.topology.clone().or_else(|| Topology::locate(&cwd)) {
+            add(cwd.join(&topology).as_os_str().as_bytes());
+            add(&stamp(&topology).to_le_bytes());
+        }
+        for folder in std::env::split_paths(&path()) {
+            add(folder.as_os_str().as_bytes());
+            add(&stamp(&folder).to_le_bytes());
+        }
+        for (name, value) in std::env::vars_os().filter(|(name, _)| VARIABLES.iter().any(|one| name == one.name)) {
+            add(name.as_bytes());
+            add(value.as_bytes());
+        }
+        hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Makes the session.
     pub(super) fn create(&self) -> Result<Session> {
+        let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(".crosswheel").join(&self.family));
+        self.create_in(&dir)
+    }
+
+    fn create_in(&self, dir: &Path) -> Result<Session> {
         let cwd = std::env::current_dir()
             .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
         let topology = match &self.topology {
@@ -70,8 +127,7 @@ impl SessionArgs {
             Some(werror) => Policy { werror: werror.clone() },
             None => topology.policy.clone(),
         };
-        let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(".crosswheel").join(&self.family));
-        let path = std::env::var_os(environment::PATH).unwrap_or_else(|| DEFAULT_PATH.into());
+        let path = path();
         Session::create(&SessionOptions {
             dir: &cwd.join(dir),
             toolchains: &Toolchains::builtin(),
@@ -86,6 +142,18 @@ impl SessionArgs {
             record: !self.no_log,
         })
     }
+}
+
+/// Where programs are looked for.
+fn path() -> OsString {
+    std::env::var_os(environment::PATH).unwrap_or_else(|| DEFAULT_PATH.into())
+}
+
+/// Our folder for what can be made again.
+fn cache_folder() -> PathBuf {
+    let base = std::env::var_os(environment::XDG_CACHE_HOME).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::var_os(environment::HOME).map(|home| PathBuf::from(home).join(".cache"));
+    base.or_else(home).unwrap_or_else(std::env::temp_dir).join("crosswheel")
 }
 
 /// Prints what the user should know about the tools that were found.
