@@ -1,0 +1,83 @@
+"""The three checks of the corpus, each on the kept builds of one case."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import compare
+import level
+import load
+from cases import BUILDS, Case
+
+LEVEL = "x86-64-v3"
+
+
+def transparency(case: Case, results: dict[str, dict]) -> dict:
+    """The shim alone, with no policy at all, changes nothing, and its record holds what the kernel saw."""
+    one, two, host = (load.Kept(case, BUILDS[name]) for name in ("plain-1", "plain-2", "host"))
+    products = compare.products(one.binaries(), two.binaries(), host.binaries(), load.strip)
+    configured = compare.configured(one.answers(), two.answers(), host.answers())
+    seen = compare.seen(host.programs(), host.record())
+    failed = [f"the build `{name}` failed with {results[name]['exit']}"
+              for name in ("plain-1", "plain-2", "host") if results[name]["exit"] != 0]
+    rewritten = [f"rewritten though the family is `host`: {' '.join(call.argv)}"
+                 for call in host.record().calls if any(edit["before"] != edit["after"] for edit in call.begin.get("edits", ()))]
+    return {
+        "figures": {
+            "products": len(products.identical) + len(products.identical_stripped),
+            "configure answers": configured.lines,
+            "calls": seen.calls,
+            "probes": sum(call.probe is not None for call in host.record().calls),
+        },
+        "identical only after strip": products.identical_stripped,
+        "not reproducible anyhow": products.not_reproducible + configured.unstable,
+        "faults": failed + rewritten + products.faults + configured.faults + seen.faults,
+    }
+
+
+def policy(case: Case, results: dict[str, dict]) -> dict:
+    """A policy for -Werror changes no answer of a configure step, whatever it does to the real work."""
+    host = load.Kept(case, BUILDS["host"])
+    base, base_probes = host.answers(), compare.probe_answers(host.record(), host.spell)
+    out: dict = {"figures": {}, "failed builds": [], "faults": []}
+    for name in ("add", "drop"):
+        kept, complete = load.Kept(case, BUILDS[name]), results[name]["exit"] == 0
+        record = kept.record()
+        configured = compare.configured(base, None, kept.answers(), complete)
+        probes = compare.probes(base_probes, compare.probe_answers(record, kept.spell), complete)
+        touched = [f"{name}: a probe was edited: {' '.join(call.argv)}" for call in record.calls
+                   if call.probe is not None and call.run != call.expanded]
+        out["figures"][f"{name}: answers"] = configured.lines
+        out["figures"][f"{name}: probes"] = sum(call.probe is not None for call in record.calls)
+        out["figures"][f"{name}: edited"] = sum(call.run != call.expanded for call in record.calls)
+        out["faults"] += touched + [f"{name}: {fault}" for fault in configured.faults + probes]
+        if not complete:
+            out["failed builds"].append(f"{name}: exit {results[name]['exit']}")
+            # With more warnings made errors, real faults of the package may stop it; with fewer, nothing new may.
+            if name == "drop" and results["host"]["exit"] == 0:
+                out["faults"].append("drop: the build failed")
+    return out
+
+
+def levels(case: Case, results: dict[str, dict]) -> dict:
+    """Every compile for x86-64-v3 has that level or its own higher one; differing answers are listed to be argued."""
+    host, v3 = load.Kept(case, BUILDS["host"]), load.Kept(case, BUILDS["v3"])
+    found = level.leveled(v3.record(), v3.programs(), LEVEL)
+    configured = compare.configured(host.answers(), None, v3.answers(), results["v3"]["exit"] == 0)
+    probes = compare.probes(compare.probe_answers(host.record(), host.spell),
+                            compare.probe_answers(v3.record(), v3.spell))
+    facts = asdict(found)
+    failed = [] if results["v3"]["exit"] == 0 else [f"the build `v3` failed with {results['v3']['exit']}"]
+    return {
+        "figures": {name: facts[name] for name in ("compiles", "probes", "kernel")}
+        | {"own higher": len(found.own_higher), "native": len(found.native),
+           "answers that differ": len(configured.faults) + len(probes)},
+        "own higher": found.own_higher,
+        "native": found.native,
+        "other calls": found.other_calls,
+        "answers that differ": configured.faults + probes,
+        "faults": failed + found.faults,
+    }
+
+
+ALL = {"transparency": transparency, "policy": policy, "level": levels}
