@@ -38,8 +38,9 @@ const LABEL: usize = 9;
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     let path = args.session.plan()?;
     let bytes = std::fs::read(&path).context("cannot read the plan", &path)?;
-    let plan = Plan::open(&bytes)
-        .map_err(|damage| Error::failed(format!("{} is {damage}", path.display())).hint("remove it, and run this again"))?;
+    let plan = Plan::open(&bytes).map_err(|damage| {
+        Error::failed(format!("{} is {damage}", path.display())).hint("remove it, and run this again")
+    })?;
     let words: Vec<&[u8]> = args.call.iter().map(|word| word.as_bytes()).collect();
     let name = Path::new(&args.call[0]).file_name().unwrap_or(&args.call[0]);
     let Some(target) = dispatch(plan, name.as_bytes(), &words[1..]) else {
@@ -51,7 +52,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let place = Place { cwd: cwd.as_os_str().as_bytes(), temp: &temp };
     shim::explain(plan, &target, place, |call, probe, decision| {
         let explained = Explained { target: &target, call, probe, decision };
-        if args.json { explained.json(&words) } else { explained.text(&words) }
+        if args.json {
+            explained.json(&words)
+        } else {
+            explained.text(&words)
+        }
         let refused = decision.refusal.is_some();
         Ok(if refused { super::exit(Exit::Failed) } else { ExitCode::SUCCESS })
     })
@@ -59,7 +64,8 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
 
 /// No such name in the shim folder.
 fn unknown(plan: Plan<'_>, name: &OsStr) -> Error {
-    let names: Vec<_> = plan.tools().iter().map(|tool| String::from_utf8_lossy(tool.name()).into_owned()).collect();
+    let names: Vec<_> =
+        plan.tools().iter().map(|tool| String::from_utf8_lossy(tool.name()).into_owned()).collect();
     let mut error = Error::usage(format!("the shim does not answer to `{}` here", name.display()));
     error.exit = Exit::NotFound;
     if names.is_empty() {
@@ -81,13 +87,18 @@ impl Explained<'_, '_> {
         println!();
         let tool = self.target.tool;
         let machine = lossy(tool.machine());
-        let kind = if machine.is_empty() { tool.dialect().name().to_owned() } else { format!("{}, {machine}", tool.dialect().name()) };
+        let kind = if machine.is_empty() {
+            tool.dialect().name().to_owned()
+        } else {
+            format!("{}, {machine}", tool.dialect().name())
+        };
         row("tool", &format!("{} ({kind})", lossy(tool.real())));
         if let Some(launcher) = self.target.launcher() {
             row("cache", &format!("{} runs it, so that its objects never cross families", lossy(launcher)));
         }
         let languages: Vec<_> = self.call.languages.iter().map(|language| language.name()).collect();
-        let languages = if languages.is_empty() { String::new() } else { format!(" of {}", languages.join(", ")) };
+        let languages =
+            if languages.is_empty() { String::new() } else { format!(" of {}", languages.join(", ")) };
         row("kind", &format!("{}{languages}", self.call.kind.name()));
         if let Some(probe) = self.probe {
             row("probe", &format!("{}: {}", lossy(probe.name()), lossy(probe.why())));
@@ -124,7 +135,7 @@ impl Explained<'_, '_> {
 
     fn json(&self, words: &[&[u8]]) {
         let list = |items: Vec<&[u8]>| items.into_iter().map(lossy).collect::<Vec<_>>();
-        let edits: Vec<_> = self.decision.edits.iter().map(|edit| {
+        let edits = self.decision.edits.iter().map(|edit| {
             serde_json::json!({
                 "rule": lossy(edit.rule),
                 "why": lossy(edit.why),
@@ -141,7 +152,14 @@ impl Explained<'_, '_> {
             })
         });
         let run = self.target.head().chain(self.decision.args.iter().map(|arg| &**arg)).collect();
-        let retry = |args: &Vec<_>| list(self.target.head().chain(args.iter().map(|arg: &std::borrow::Cow<'_, [u8]>| &**arg)).collect());
+        let retry = |args: &Vec<_>| {
+            list(
+                self.target
+                    .head()
+                    .chain(args.iter().map(|arg: &std::borrow::Cow<'_, [u8]>| &**arg))
+                    .collect(),
+            )
+        };
         let explained = serde_json::json!({
             "argv": list(words.to_vec()),
             "real": lossy(self.target.tool.real()),

@@ -49,7 +49,9 @@ const CODES: &[(Exit, &str)] = &[
 /// `docs/reference.md`.
 #[must_use]
 pub fn page() -> String {
-    let mut out = String::from("# Reference\n\n<!-- Made by `make docs` from the code; not to be edited. -->\n\n## Commands\n");
+    let mut out = String::from(
+        "# Reference\n\n<!-- Made by `make docs` from the code; not to be edited. -->\n\n## Commands\n",
+    );
     let mut command = Cli::command();
     command.build();
     for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
@@ -79,10 +81,14 @@ fn section(out: &mut String, command: &Command, parent: &str) {
     let name = format!("{parent} {}", command.get_name());
     let verbs: Vec<_> = command.get_subcommands().filter(|verb| verb.get_name() != "help").collect();
     if verbs.is_empty() {
-        let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
+        let about =
+            command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
         let usage = command.clone().bin_name(&name).render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ").lines().map(str::trim).collect::<Vec<_>>().join("\n");
-        let _ = write!(out, "\n### `{name}`\n\n{about}.\n\n```\n{usage}\n```\n\n| argument | meaning |\n|---|---|\n");
+        let _ = write!(
+            out,
+            "\n### `{name}`\n\n{about}.\n\n```\n{usage}\n```\n\n| argument | meaning |\n|---|---|\n"
+        );
         for arg in command.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_id() != "help") {
             let _ = writeln!(out, "| `{}` | {} |", spelling(arg), meaning(arg));
         }
@@ -94,11 +100,16 @@ fn section(out: &mut String, command: &Command, parent: &str) {
 
 /// How an argument is written.
 fn spelling(arg: &Arg) -> String {
-    let names: Vec<_> = arg.get_value_names().unwrap_or_default().iter().map(|name| format!("<{name}>")).collect();
+    let names: Vec<_> =
+        arg.get_value_names().unwrap_or_default().iter().map(|name| format!("<{name}>")).collect();
     let value = if takes_value(arg) { names.join(" ") } else { String::new() };
     let more = if matches!(arg.get_action(), ArgAction::Append) && arg.is_positional() { "…" } else { "" };
-    let flags: Vec<_> =
-        arg.get_short().map(|short| format!("-{short}")).into_iter().chain(arg.get_long().map(|long| format!("--{long}"))).collect();
+    let flags: Vec<_> = arg
+        .get_short()
+        .map(|short| format!("-{short}"))
+        .into_iter()
+        .chain(arg.get_long().map(|long| format!("--{long}")))
+        .collect();
     format!("{} {value}{more}", flags.join(", ")).trim().to_owned()
 }
 

@@ -102,7 +102,9 @@ impl SessionArgs {
             add(folder.as_os_str().as_bytes());
             add(&stamp(&folder).to_le_bytes());
         }
-        for (name, value) in std::env::vars_os().filter(|(name, _)| VARIABLES.iter().any(|one| name == one.name)) {
+        for (name, value) in
+            std::env::vars_os().filter(|(name, _)| VARIABLES.iter().any(|one| name == one.name))
+        {
             add(name.as_bytes());
             add(value.as_bytes());
         }
@@ -151,7 +153,8 @@ fn path() -> OsString {
 
 /// Our folder for what can be made again.
 fn cache_folder() -> PathBuf {
-    let base = std::env::var_os(environment::XDG_CACHE_HOME).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base =
+        std::env::var_os(environment::XDG_CACHE_HOME).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || std::env::var_os(environment::HOME).map(|home| PathBuf::from(home).join(".cache"));
     base.or_else(home).unwrap_or_else(std::env::temp_dir).join("crosswheel")
 }
