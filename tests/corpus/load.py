@@ -38,7 +38,7 @@ class Kept:
         """Answers of configure steps, by place."""
         found = {}
         for place, path in self._files():
-            if not tree.is_configure(place):
+            if not tree.is_configure(place) or tree.is_binary(path.read_bytes()[:8]):
                 continue
             text = self.spell(path.read_text(errors="surrogateescape"))
             found[compare.TEMPORARY.sub("*", place)] = compare.answers(place, text)

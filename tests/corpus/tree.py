@@ -56,6 +56,7 @@ def keep(roots: dict[str, Path], before: dict[str, tuple[int, int]], to: Path) -
                 continue
             with open(path, "rb") as file:
                 wanted = is_binary(file.read(8))
-            if wanted or is_configure(place):
+            # A header in the wheel is a product; what configure steps found stays behind in the build.
+            if wanted or (name != "wheel" and is_configure(place)):
                 (to / name / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, to / name / place)
