@@ -10,6 +10,7 @@
 //! | [`audit`] | a wheel held against the record |
 //! | [`cli`] | one file a verb; prints, never decides |
 //! | [`error`] | every failure gathered once, with exit codes and hints |
+//! | [`source`] | text files that users write, and errors that point into them |
 //! | [`environment`] | every environment variable that is read or set |
 //! | [`process`] | running a command as if this process were not there |
 //!
@@ -23,5 +24,6 @@ pub mod elf;
 pub mod environment;
 pub mod error;
 pub mod process;
+pub mod source;
 pub mod toolchain;
 pub mod topology;

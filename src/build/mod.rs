@@ -1,1 +1,258 @@
-//! (in the making)
+//! A source in, a wheel of each family out (`crosswheel build`).
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`source`] | folder, source distribution or requirement: brought into the work area |
+//! | [`fetch`] | a source distribution from the index that pip is configured for |
+//! | [`archive`] | unpacking what a stranger packed |
+//! | [`tree`] | copying a source exactly |
+//! | [`patches`], [`hunks`], [`pep440`] | patches: which apply, and how |
+//! | [`interpreter`], [`isolation`] | the Python, and the environment of the backend |
+//! | [`backend`] | PEP 517: the package's own build |
+//! | [`reproducible`] | what makes two builds give the same bytes |
+//! | `setup` | all that comes before the first family |
+//! | [`family`] | one family: shim, build, record, audit, wheel |
+//! | [`failed`] | compiles that failed although the backend is content |
+//! | [`deliver`], [`traces`] | the wheel into its folder; names of our folders left in it |
+//! | [`report`] | what is told at the end |
+//! | [`work`], [`process`], [`interrupt`] | the work area, commands, signals |
+//!
+//! The backend decides what is built and what the wheel is called; nothing here changes a wheel. Nothing is printed:
+//! an [`Observer`] is told what happens.
+
+pub mod archive;
+pub mod backend;
+pub mod deliver;
+pub mod failed;
+pub mod family;
+pub mod fetch;
+pub mod hunks;
+pub mod interpreter;
+pub mod interrupt;
+pub mod isolation;
+pub mod patches;
+pub mod pep440;
+pub mod process;
+pub mod report;
+pub mod reproducible;
+mod setup;
+pub mod shim;
+pub mod source;
+pub mod traces;
+pub mod tree;
+pub mod work;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+
+use backend::Backend;
+use family::Scene;
+use isolation::InstallerChoice;
+use patches::Patch;
+use report::{FamilyReport, Report};
+use reproducible::Reproducible;
+use setup::{Setup, unprepared};
+use source::Origin;
+use work::WorkArea;
+
+use crate::error::{Error, IoContext, Result};
+use crate::toolchain::Werror;
+
+/// What a build writes into a log folder, besides a wheel that was rejected.
+const LOG_FILES: [&str; 4] = ["record.jsonl", "record.lost", "backend.log", "setup.log"];
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
+pub struct Request {
+    /// Folder, source distribution or requirement.
+    pub source: OsString,
+    /// The folder from which the topology is looked for.
+    pub cwd: PathBuf,
+    /// The topology; the nearest at or above `cwd` if none is named.
+    pub topology: Option<PathBuf>,
+    /// What becomes of `-Werror`, in place of what the topology says.
+    pub werror: Option<Werror>,
+    /// Families, in the order in which they are built.
+    pub families: Vec<String>,
+    /// Wheels go to `out/<family>/`.
+    pub out: PathBuf,
+    /// Path or name of the Python.
+    pub python: Option<OsString>,
+    /// What installs build dependencies.
+    pub installer: InstallerChoice,
+    /// Use the Python's own packages.
+    pub no_isolation: bool,
+    /// Settings for the backend.
+    pub config_settings: Vec<(String, String)>,
+    /// Folder of patches; it must be there if it is named.
+    pub patches: Option<PathBuf>,
+    /// Leave time and folder names as they are.
+    pub not_reproducible: bool,
+    /// Keep the work area.
+    pub keep: bool,
+    /// Let compiles fail that the backend does without.
+    pub allow_failed_compiles: bool,
+}
+
+/// What happens, as it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A step before the first family.
+    Step(&'a str),
+    /// Something to know.
+    Note(&'a str),
+    /// A family begins; its log is here.
+    Begin {
+        /// The family.
+        family: &'a str,
+        /// Its place among all, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+    },
+    /// Time passes.
+    Tick,
+    /// The record so far.
+    Progress(&'a family::Progress),
+    /// New output of the backend.
+    Output(&'a [u8]),
+    /// A family has ended.
+    End(&'a FamilyReport),
+}
+
+/// Who is told.
+pub trait Observer {
+    /// Takes note.
+    fn event(&mut self, event: Event<'_>);
+}
+
+/// Builds a wheel for each family. An error is one that concerns them all; what went wrong with a family is in its
+/// report, and the others are built all the same.
+pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
+    // What can be seen to be wrong is told before anything is made.
+    Origin::of(&request.source)?;
+    let shims = shim::prepare(request)?;
+    let mut area = WorkArea::create()?;
+    let done = build_in(request, &shims, &mut area, observer);
+    if request.keep && interrupt::caught().is_none() {
+        let kept = area.keep();
+        observer.event(Event::Note(&format!("the work area is kept: {}", kept.display())));
+    }
+    done
+}
+
+fn build_in(
+    request: &Request,
+    shims: &shim::Shims,
+    area: &mut WorkArea,
+    observer: &mut dyn Observer,
+) -> Result<Report> {
+    let logs = prepare_logs(request)?;
+    let setup_log = logs[0].join("setup.log");
+    let mut setup = Setup::new(request, area, &setup_log);
+    let patches = setup.prepare(observer)?;
+    if !patches.is_empty() {
+        let root = setup.source()?.root.clone();
+        patches::apply(&patches, &root)?;
+        observer.event(Event::Note(&format!(
+            "{} patch{} applied",
+            patches.len(),
+            plural(patches.len(), "es")
+        )));
+    }
+    let backend = Backend::read(&setup.source()?.root)?;
+    let environment = setup.environment(observer)?.clone();
+    setup.install(&backend.requires, observer)?;
+    setup.install_for_wheel(&backend, observer)?;
+    let Setup { python, source, fetched, origin, .. } = setup;
+    let (python, source) = (python.ok_or_else(unprepared)?, source.ok_or_else(unprepared)?);
+
+    let built = area.source_home().join(source.root.file_name().unwrap_or_default());
+    let folder = match &origin {
+        Origin::Folder(folder) => Some(folder.as_path()),
+        _ => None,
+    };
+    let reproducible = (!request.not_reproducible)
+        .then(|| Reproducible::choose(&source, folder, &built, area))
+        .transpose()?;
+    for note in &source.notes {
+        observer.event(Event::Note(note));
+    }
+    let scene = Scene {
+        request,
+        shims,
+        area,
+        source: &source,
+        built: &built,
+        backend: &backend,
+        environment: &environment,
+        python: &python,
+        reproducible: reproducible.as_ref(),
+    };
+    let mut families = Vec::new();
+    for (index, name) in request.families.iter().enumerate() {
+        observer.event(Event::Begin { family: name, number: index + 1, of: request.families.len() });
+        if index > 0 && setup_log.is_file() {
+            fs::copy(&setup_log, logs[index].join("setup.log")).context("copying", &setup_log)?;
+        }
+        let report = scene.build(index, &logs[index], observer);
+        interrupt::check()?;
+        if request.keep {
+            area.set_aside(name)?;
+        }
+        observer.event(Event::End(&report));
+        families.push(report);
+    }
+    Ok(Report {
+        name: source.name,
+        version: source.version,
+        origin: fetched.as_ref().map_or_else(|| request.source.display().to_string(), |f| f.url.clone()),
+        sha256: fetched.map(|f| f.sha256),
+        python: python.executable,
+        epoch: reproducible.map(|r| r.epoch),
+        patches,
+        notes: source.notes,
+        families,
+    })
+}
+
+/// The patches that a build would apply, with name and version of the package.
+pub fn list_patches(request: &Request, observer: &mut dyn Observer) -> Result<(String, String, Vec<Patch>)> {
+    let area = WorkArea::create()?;
+    let log = area.root().join("setup.log");
+    let mut setup = Setup::new(request, &area, &log);
+    let patches = setup.prepare(observer)?;
+    let source = setup.source()?;
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+    Ok((or_unknown(&source.name), or_unknown(&source.version), patches))
+}
+
+/// Makes the log folder of each family, without what an earlier build left there. Only files that a build writes are
+/// removed: the folder may be more to its owner.
+fn prepare_logs(request: &Request) -> Result<Vec<PathBuf>> {
+    let mut logs = Vec::new();
+    for family in &request.families {
+        let log = request.out.join(family).join("log");
+        fs::create_dir_all(&log).context("making", &log)?;
+        let log = fs::canonicalize(&log).context("looking at", &log)?;
+        for entry in fs::read_dir(&log).context("reading the folder", &log)? {
+            let path = entry.context("reading the folder", &log)?.path();
+            let ours = path.file_name().is_some_and(|name| LOG_FILES.iter().any(|file| name == *file));
+            if ours || path.extension().is_some_and(|extension| extension == "whl") {
+                fs::remove_file(&path).context("removing what an earlier build left", &path)?;
+            }
+        }
+        logs.push(log);
+    }
+    if logs.is_empty() {
+        return Err(Error::usage("no family is named").hint("name one or more: --family host,x86-64-v3"));
+    }
+    Ok(logs)
+}
+
+/// An ending for a count other than one.
+pub(crate) fn plural(count: usize, ending: &'static str) -> &'static str {
+    if count == 1 { "" } else { ending }
+}

@@ -29,13 +29,24 @@ pub enum Change {
 /// How far ahead an argument is looked for that no edit explains.
 const AHEAD: usize = 64;
 
-/// The steps: those kept and removed are the arguments given, those kept and added the arguments run. The
-/// tool's own name is left out of both: what it runs is told elsewhere.
+/// The steps: those kept and removed are the arguments given, those kept and added the arguments run. What
+/// stands ahead of them (the tool's name, a launcher) is left out of both: what ran is told elsewhere.
 #[must_use]
 pub fn steps(detail: &Detail) -> Vec<Step<'_>> {
-    let given = detail.given().get(1..).unwrap_or_default();
-    let ran = detail.run.as_ref().map_or(given, |run| run.get(1..).unwrap_or_default());
+    let (named, started) = heads(detail);
+    let given = detail.given().get(named..).unwrap_or_default();
+    let ran = detail.run.as_ref().map_or(given, |run| run.get(started..).unwrap_or_default());
     walk(given, ran, &detail.edits)
+}
+
+/// How many words stand ahead of the tool's arguments, as given and as run: `cc`, or `ccache K=V cc`.
+fn heads(detail: &Detail) -> (usize, usize) {
+    let through_launcher = |run: &Vec<Text>| {
+        detail.launcher.as_ref()?;
+        run.iter().position(|word| *word == detail.real)
+    };
+    let started = detail.run.as_ref().and_then(through_launcher).map_or(1, |at| at + 1);
+    (if detail.via.is_some() { started } else { 1 }, started)
 }
 
 fn walk<'d>(mut given: &'d [Text], mut ran: &'d [Text], edits: &[Edit]) -> Vec<Step<'d>> {
@@ -120,6 +131,26 @@ mod tests {
     fn each_change_names_its_edit() {
         let edits = [edit("", "m3"), edit("native", "m3"), edit("W", "W")];
         assert_eq!(shown("a native W b", "m3 a m3 W b", &edits), "+m3[0] a -native[1] +m3[1] W b");
+    }
+
+    #[test]
+    fn launchers_are_no_arguments() {
+        for (via, given) in [(Some("ccache".to_owned()), "ccache K=V gcc -c a.c"), (None, "gcc -c a.c")] {
+            let launched =
+                if via.is_some() { "/c/ccache K=V /b/gcc -O2 -c a.c" } else { "/c/gcc /b/gcc -O2 -c a.c" };
+            let detail = Detail {
+                via,
+                real: Text::from("/b/gcc"),
+                launcher: Some(Text::from("/c/ccache")),
+                argv: texts(given),
+                run: Some(texts(launched)),
+                ..Detail::default()
+            };
+            let signs: Vec<_> =
+                steps(&detail).iter().map(|step| (step.change, step.arg.lossy().into_owned())).collect();
+            let expected = [(Change::Added, "-O2"), (Change::Kept, "-c"), (Change::Kept, "a.c")];
+            assert_eq!(signs, expected.map(|(change, arg)| (change, arg.to_owned())));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A session and its calls, and the questions that are asked about them: what was done and how often, what
 //! failed, which calls made or read a file. Answers are values; nothing is printed here.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
@@ -270,6 +271,9 @@ impl Log {
     /// of its outputs. A call inside of another one is that one's affair.
     #[must_use]
     pub fn failed_work(&self) -> Vec<&Call> {
+        if !self.calls.iter().any(|call| call.makes() && call.outcome().failed()) {
+            return Vec::new();
+        }
         let workers: HashSet<&str> = self.calls.iter().filter(|c| c.makes()).map(|c| c.id.as_str()).collect();
         let mut made_at: HashMap<PathBuf, u64> = HashMap::new();
         for call in self.calls.iter().filter(|c| c.makes() && c.outcome() == Outcome::Succeeded) {
@@ -327,7 +331,7 @@ impl Log {
         let mut calls: Vec<&Call> = self.calls.iter().filter(passes).collect();
         if let Some(most) = filter.slowest {
             let duration = |call: &Call| call.end.as_ref().map_or(0, |end| end.duration);
-            calls.sort_by(|a, b| duration(b).cmp(&duration(a)));
+            calls.sort_by_key(|call| Reverse(duration(call)));
             calls.truncate(most);
         }
         calls

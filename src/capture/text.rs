@@ -3,8 +3,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::fmt;
-use std::io::Write;
+use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -33,28 +32,54 @@ impl Text {
         String::from_utf8_lossy(&self.0)
     }
 
-    /// For people and shells: quoted where a shell would need it.
+    /// For people and shells: quoted where a shell would need it, as `$'…'` where it holds what no
+    /// terminal should be sent.
     #[must_use]
     pub fn quoted(&self) -> String {
-        let quoted = shlex::bytes::Quoter::new().allow_nul(true).quote(&self.0);
-        String::from_utf8_lossy(quoted.as_deref().unwrap_or(&self.0)).into_owned()
+        let harmless = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
+        match std::str::from_utf8(&self.0) {
+            Ok(text) if !text.is_empty() && text.chars().all(harmless) => return text.to_owned(),
+            Ok(text) if !text.contains(|c: char| c == '\'' || c.is_control()) => return format!("'{text}'"),
+            _ => {}
+        }
+        let mut out = String::from("$'");
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                match character {
+                    '\n' => out.push_str("\\n"),
+                    '\t' => out.push_str("\\t"),
+                    '\'' | '\\' => out.extend(['\\', character]),
+                    c if c.is_control() => {
+                        for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                            _ = write!(out, "\\x{byte:02x}");
+                        }
+                    }
+                    c => out.push(c),
+                }
+            }
+            for byte in chunk.invalid() {
+                _ = write!(out, "\\x{byte:02x}");
+            }
+        }
+        out.push('\'');
+        out
     }
 
     /// As a JSON string, the way that a record holds it.
     #[must_use]
     pub fn json(&self) -> String {
-        let mut out = Vec::with_capacity(self.0.len() + 2);
-        out.push(b'"');
+        let mut out = String::with_capacity(self.0.len() + 2);
+        out.push('"');
         for chunk in self.0.utf8_chunks() {
-            // Inside its quotes, as serde_json writes it; writing to a vector cannot fail.
+            // Inside its quotes, as serde_json writes it.
             let whole = serde_json::Value::from(chunk.valid()).to_string();
-            out.extend(&whole.as_bytes()[1..whole.len() - 1]);
+            out.push_str(&whole[1..whole.len() - 1]);
             for byte in chunk.invalid() {
-                let _ = write!(out, "\\udc{byte:02x}");
+                _ = write!(out, "\\udc{byte:02x}");
             }
         }
-        out.push(b'"');
-        String::from_utf8_lossy(&out).into_owned()
+        out.push('"');
+        out
     }
 
     /// Undoes what a JSON reader makes of lone surrogates: each is in WTF-8 three bytes, `ed b2 80` for
@@ -64,15 +89,12 @@ impl Text {
         while let Some(at) = raw.iter().position(|byte| *byte == 0xed) {
             out.extend(&raw[..at]);
             raw = &raw[at..];
-            match raw {
-                [_, high @ (0xb2 | 0xb3), low @ 0x80..=0xbf, rest @ ..] => {
-                    out.push((high << 6) | (low & 0x3f));
-                    raw = rest;
-                }
-                _ => {
-                    out.push(0xed);
-                    raw = &raw[1..];
-                }
+            if let [_, high @ (0xb2 | 0xb3), low @ 0x80..=0xbf, rest @ ..] = raw {
+                out.push((high << 6) | (low & 0x3f));
+                raw = rest;
+            } else {
+                out.push(0xed);
+                raw = &raw[1..];
             }
         }
         out.extend(raw);
@@ -149,7 +171,36 @@ mod tests {
         assert_eq!(Text::from(&b"\xed\xb2\x80"[..]).json(), r#""\udced\udcb2\udc80""#);
     }
 
+    #[test]
+    fn what_is_shown_is_safe_for_shells_and_terminals() {
+        for (bytes, shown) in [
+            (&b"-O2"[..], "-O2"),
+            (b"", "''"),
+            (b"a b", "'a b'"),
+            ("é=x".as_bytes(), "é=x"),
+            (b"it's", r"$'it\'s'"),
+            (b"$HOME", "'$HOME'"),
+            (b"a'\x1b[31m\n\xff\\", r"$'a\'\x1b[31m\n\xff\\'"),
+        ] {
+            assert_eq!(Text::from(bytes).quoted(), shown);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn bash_reads_the_very_bytes_that_were_quoted(bytes in prop::collection::vec(1_u8.., 0..40)) {
+            let script = format!("printf %s {}", Text(bytes.clone()).quoted());
+            let out = std::process::Command::new("bash").args(["-c", &script]).env("LC_ALL", "C.UTF-8").output();
+            prop_assert_eq!(out.map_err(|e| TestCaseError::fail(e.to_string()))?.stdout, bytes);
+        }
+
+        #[test]
+        fn the_shim_writes_what_is_read_here(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let mut written = crosswheel_shim::record::Json::default();
+            written.text(&bytes);
+            prop_assert_eq!(read(&String::from_utf8_lossy(written.bytes())), Some(bytes));
+        }
+
         #[test]
         fn any_bytes_come_back_from_json(
             bytes in prop_oneof![

@@ -1,13 +1,124 @@
-//! `crosswheel audit`.
+//! `crosswheel audit`: holds wheels against the record of their build.
 
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::error::Result;
+use super::out::{self, BOLD, DIM, GREEN, RED, YELLOW};
+use crate::audit::{Expected, Finding, Report, Severity, audit};
+use crate::capture::{Log, place};
+use crate::error::{Error, Exit, IoContext, Result};
 
 /// Arguments of `audit`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub(super) struct Args {
+    /// Wheels
+    #[arg(required = true, value_name = "WHEEL")]
+    wheels: Vec<PathBuf>,
+    /// The record, or a folder that holds it [default: the log beside each wheel, else the newest session
+    /// here or above]
+    #[arg(long, value_name = "LOG")]
+    log: Option<PathBuf>,
+    /// The family that the wheels must be for [default: the one of the record]
+    #[arg(long, value_name = "FAMILY")]
+    family: Option<String>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_args: Args) -> Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+pub(super) fn run(args: Args) -> Result<ExitCode> {
+    let mut by_log: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
+    for wheel in args.wheels {
+        if !wheel.is_file() {
+            return Err(Error::usage(format!("{}: there is no such wheel", wheel.display())));
+        }
+        by_log.entry(log_of(&wheel, args.log.as_deref())?).or_default().push(wheel);
+    }
+    let mut report = Report::default();
+    for (log, wheels) in &by_log {
+        let log = Log::open(log)?;
+        let expected = expected(&log, args.family.as_deref())?;
+        let part = audit(wheels, &log, &expected)?;
+        report.wheels += part.wheels;
+        report.findings.extend(part.findings);
+        report.checked.extend(part.checked);
+    }
+    if args.json {
+        let json = serde_json::to_string_pretty(&report)
+            .map_err(|error| Error::failed(format!("cannot write the report: {error}")))?;
+        out::print(|to| writeln!(to, "{json}"))?;
+    } else {
+        out::print(|to| show(to, &report))?;
+    }
+    Ok(super::exit(if report.passed() { Exit::Done } else { Exit::Failed }))
+}
+
+/// The record to hold a wheel against.
+fn log_of(wheel: &Path, named: Option<&Path>) -> Result<PathBuf> {
+    if let Some(named) = named {
+        return place::at(named);
+    }
+    let folder = wheel.parent().unwrap_or(Path::new(""));
+    let beside = folder.join(place::FOLDER).join(place::FILE);
+    if beside.is_file() {
+        return Ok(beside);
+    }
+    let here = std::env::current_dir().context("cannot tell the working folder", Path::new("."))?;
+    place::newest(&here).map_err(|error| error.hint("name the record of the build with --log"))
+}
+
+/// What the wheels must be. A family that the record is not of would make every answer wrong.
+fn expected(log: &Log, family: Option<&str>) -> Result<Expected> {
+    match family {
+        Some(family) if family != log.session.family => Err(Error::usage(format!(
+            "{}: is the record of a build for {}, not for {family}",
+            log.path.display(),
+            log.session.family
+        ))
+        .hint("name the record of that family with --log")),
+        _ => Ok(Expected::of(&log.session)),
+    }
+}
+
+fn show(to: &mut dyn Write, report: &Report) -> io::Result<()> {
+    for checked in &report.checked {
+        let level = checked.isa.filter(|isa| *isa > 1).map(|isa| format!(" v{isa}")).unwrap_or_default();
+        let machine = format!("{}{level}", checked.machine);
+        let Some((call, evidence)) = checked.call.as_ref().zip(checked.evidence) else { continue };
+        let by = evidence.name();
+        writeln!(
+            to,
+            "{GREEN}traced{GREEN:#}  {}  {DIM}{machine}, made by call {call} ({by}){DIM:#}",
+            checked.member
+        )?;
+    }
+    for finding in &report.findings {
+        self::finding(to, finding)?;
+    }
+    let faults = report.faults().count();
+    let style = if faults == 0 { GREEN } else { RED };
+    writeln!(
+        to,
+        "{}, {}: {style}{}{style:#}, {}",
+        out::counted(report.wheels, "wheel"),
+        out::counted(report.checked.len(), "ELF file"),
+        out::counted(faults, "fault"),
+        out::counted(report.findings.len() - faults, "note"),
+    )
+}
+
+fn finding(to: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+    let (word, style) = match finding.severity {
+        Severity::Fault => ("fault", RED),
+        Severity::Note => ("note", YELLOW),
+    };
+    let wheel = finding.wheel.file_name().unwrap_or_default().to_string_lossy();
+    let place = match &finding.member {
+        Some(member) => format!("{wheel}: {BOLD}{member}{BOLD:#}"),
+        None => format!("{BOLD}{wheel}{BOLD:#}"),
+    };
+    writeln!(to, "{style}{word}{style:#}   {place} {}  {DIM}[{}]{DIM:#}", finding.what, finding.code.name())?;
+    writeln!(to, "        {DIM}hint:{DIM:#} {}", finding.hint)
 }

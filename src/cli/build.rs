@@ -1,13 +1,153 @@
 //! `crosswheel build`.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::error::Result;
+use crate::build::isolation::InstallerChoice;
+use crate::build::{self, Request, interrupt};
+use crate::error::{Error, Exit, Result};
+use crate::toolchain::Werror;
+
+mod summary;
+mod view;
 
 /// Arguments of `build`.
 #[derive(clap::Args)]
-pub struct Args {}
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Args {
+    /// A folder, a source distribution (.tar.gz, .zip), or a requirement such as `name==version`, whose source
+    /// distribution is fetched from the index that pip is configured for
+    #[arg(value_name = "SRC")]
+    source: OsString,
+    /// Families to build for, one after the other
+    #[arg(
+        long = "family",
+        value_name = "F[,F…]",
+        value_delimiter = ',',
+        required_unless_present = "list_patches"
+    )]
+    families: Vec<String>,
+    /// Folder for the results: wheels in DIR/FAMILY/, logs in DIR/FAMILY/log/
+    #[arg(long, value_name = "DIR", required_unless_present = "list_patches")]
+    out: Option<PathBuf>,
+    /// Topology that knows the families [default: BUILD_TOPOLOGY.toml here or above, else the built-in one]
+    #[arg(long, value_name = "FILE")]
+    topology: Option<PathBuf>,
+    /// What becomes of -Werror: keep, drop, demote, or add=WARNING,… [default: as the topology says]
+    #[arg(long, value_name = "POLICY", value_parser = super::session::werror)]
+    werror: Option<Werror>,
+    /// The Python to build with: a path, a name on PATH, or a version such as 3.12 [default: python3]
+    #[arg(long, value_name = "PATH|NAME")]
+    python: Option<OsString>,
+    /// What installs build dependencies
+    #[arg(long, value_enum, default_value_t = Tool::Auto)]
+    installer: Tool,
+    /// Use the packages of the Python as they are, in place of an isolated environment
+    #[arg(long)]
+    no_isolation: bool,
+    /// Setting for the build backend; may be given more than once
+    #[arg(short = 'C', long = "config-setting", value_name = "KEY[=VALUE]")]
+    config_settings: Vec<String>,
+    /// Folder of patches [default: `patches`, if it is there]
+    #[arg(long, value_name = "DIR")]
+    patches: Option<PathBuf>,
+    /// Show which patches apply and why they are needed, and build nothing
+    #[arg(long)]
+    list_patches: bool,
+    /// Leave out what makes two builds give the same bytes: SOURCE_DATE_EPOCH, prefix maps, a fixed hash seed
+    #[arg(long)]
+    no_reproducible: bool,
+    /// Let compiles fail that the backend does without, such as optional extensions
+    #[arg(long)]
+    allow_failed_compiles: bool,
+    /// Keep the work area: source, environment, temporary files
+    #[arg(long)]
+    keep: bool,
+    /// Show the backend's output as it comes
+    #[arg(short, long)]
+    verbose: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
 
-pub fn run(_args: Args) -> Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+const AFTER_HELP: &str = "\
+A bare NAME takes the newest version that has a source distribution. A folder of that name is taken only if it holds
+a pyproject.toml or a setup.py; `./NAME` always means the folder.";
+
+/// Choices of `--installer`.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Tool {
+    /// uv if it is there, else pip
+    Auto,
+    /// pip 22.3 or newer
+    Pip,
+    /// uv
+    Uv,
+}
+
+/// Runs the verb.
+pub(super) fn run(args: Args) -> Result<ExitCode> {
+    interrupt::install();
+    let (list, json, verbose) = (args.list_patches, args.json, args.verbose);
+    let request = request(args)?;
+    let mut view = view::View::new(verbose);
+    let done = if list {
+        build::list_patches(&request, &mut view).map(|(name, version, patches)| {
+            view.clear();
+            summary::patches(&name, &version, &patches, json);
+            Exit::Done
+        })
+    } else {
+        build::build(&request, &mut view).map(|report| {
+            view.clear();
+            summary::report(&report, json);
+            if report.is_good() { Exit::Done } else { Exit::Failed }
+        })
+    };
+    view.clear();
+    // All guards have run: the work area is gone. What is left is to die as the caller expects.
+    interrupt::die();
+    done.map(super::exit)
+}
+
+fn request(args: Args) -> Result<Request> {
+    let cwd = std::env::current_dir()
+        .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
+    let mut config_settings = Vec::new();
+    for setting in args.config_settings {
+        let (key, value) = setting.split_once('=').unwrap_or((&setting, ""));
+        if key.is_empty() {
+            return Err(Error::usage(format!("--config-setting `{setting}` has no key"))
+                .hint("write it such as --config-setting=setup-args=-Dblas=none"));
+        }
+        config_settings.push((key.to_owned(), value.to_owned()));
+    }
+    let default_patches = || Some(PathBuf::from("patches")).filter(|folder| folder.is_dir());
+    let mut families = args.families;
+    families.retain(|family| !family.is_empty());
+    if let Some(twice) = families.iter().enumerate().find(|(i, name)| families[..*i].contains(name)) {
+        return Err(Error::usage(format!("--family names {} twice", twice.1)));
+    }
+    Ok(Request {
+        source: args.source,
+        cwd,
+        topology: args.topology,
+        werror: args.werror,
+        families,
+        out: args.out.unwrap_or_default(),
+        python: args.python,
+        installer: match args.installer {
+            Tool::Auto => InstallerChoice::Auto,
+            Tool::Pip => InstallerChoice::Pip,
+            Tool::Uv => InstallerChoice::Uv,
+        },
+        no_isolation: args.no_isolation,
+        config_settings,
+        patches: args.patches.or_else(default_patches),
+        not_reproducible: args.no_reproducible,
+        keep: args.keep,
+        allow_failed_compiles: args.allow_failed_compiles,
+    })
 }

@@ -9,9 +9,10 @@ use anstyle::{AnsiColor, Style};
 use super::session::DEFAULT_PATH;
 use crate::environment;
 use crate::error::{Error, Exit, IoContext, Result};
+use crate::toolchain::Toolchains;
 use crate::toolchain::session::{Session, SessionOptions};
 use crate::toolchain::survey::{Compiler, Folder, Ground, Snake, Survey, survey};
-use crate::toolchain::{Toolchains, Topology};
+use crate::topology::Topology;
 
 /// Arguments of `doctor`.
 #[derive(Clone, Copy, clap::Args)]
@@ -32,7 +33,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
     let path = std::env::var_os(environment::PATH).unwrap_or_else(|| DEFAULT_PATH.into());
     let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
-    let topology = Topology::builtin();
+    let topology = Topology::builtin()?;
     let toolchains = Toolchains::builtin();
     let host = topology.family("host")?;
     let found = survey(Ground {
@@ -45,7 +46,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
                 dir,
                 toolchains: &toolchains,
                 family: host,
-                policy: &topology.policy,
+                policy: &host.policy,
                 reproducible: None,
                 path: &path,
                 cwd: &cwd,

@@ -1,13 +1,70 @@
-//! `crosswheel log`.
+//! `crosswheel log`: looks at the record of a build.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::error::Result;
+use clap::Subcommand;
+
+use super::out;
+use crate::capture::{Call, Log, Outcome};
+use crate::error::{IoContext, Result};
+
+mod ls;
+mod show;
 
 /// Arguments of `log`.
 #[derive(clap::Args)]
-pub struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
 
-pub fn run(_args: Args) -> Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+#[derive(Subcommand)]
+enum Verb {
+    /// List calls
+    Ls(ls::Args),
+    /// Show one call: arguments before and after, each change with its reason
+    Show(show::Args),
+}
+
+pub(super) fn run(args: Args) -> Result<ExitCode> {
+    match args.verb {
+        Verb::Ls(args) => ls::run(&args),
+        Verb::Show(args) => show::run(&args),
+    }
+}
+
+/// Opens the log that was named, or the newest session here or above; tells what it lost.
+fn open(path: Option<&PathBuf>) -> Result<Log> {
+    let log = match path {
+        Some(path) => Log::open(path)?,
+        None => {
+            Log::newest(&std::env::current_dir().context("cannot tell the working folder", Path::new("."))?)?
+        }
+    };
+    for loss in log.damage.sentences() {
+        out::warn(&format!("{}: {loss}", log.path.display()));
+    }
+    Ok(log)
+}
+
+/// How a call came out, in a word or two, and in which style.
+fn outcome(call: &Call) -> (String, anstyle::Style) {
+    let demoted = call.end.as_ref().is_some_and(|end| end.retry.is_some());
+    match call.outcome() {
+        Outcome::Succeeded if demoted => ("demoted".into(), out::YELLOW),
+        Outcome::Succeeded => ("ok".into(), out::GREEN),
+        Outcome::Exit(status) => (format!("exit {status}"), out::RED),
+        Outcome::Signal(signal) => (format!("signal {signal}"), out::RED),
+        Outcome::Refused => ("refused".into(), out::RED),
+        Outcome::NotStarted => ("no start".into(), out::RED),
+        Outcome::InFlight => ("in flight".into(), out::YELLOW),
+    }
+}
+
+/// The lines of a call as the record holds them, in one object: nothing is lost or put another way.
+fn json(log: &Log, call: &Call) -> Result<Vec<u8>> {
+    let (begin, end) = log.raw(call)?;
+    let end = end.unwrap_or_else(|| b"null".to_vec());
+    Ok([b"{\"begin\":", &begin[..], b",\"end\":", &end, b"}\n"].concat())
 }

@@ -13,6 +13,7 @@ mod doctor;
 mod env;
 mod explain;
 mod log;
+mod out;
 pub mod reference;
 mod run;
 mod session;

@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
+use crate::toolchain::Toolchains;
 use crate::toolchain::session::{Session, SessionOptions};
-use crate::toolchain::{Policy, Toolchains, Topology, Werror};
+use crate::topology::{Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -25,8 +26,8 @@ pub(super) struct SessionArgs {
     #[arg(long, value_name = "FILE")]
     topology: Option<PathBuf>,
     /// What becomes of -Werror: keep, drop, demote, or add=WARNING,… [default: as the topology says]
-    #[arg(long, value_name = "POLICY", value_parser = werror)]
-    werror: Option<Werror>,
+    #[arg(long, value_name = "POLICY", value_parser = WerrorChoice::parse)]
+    werror: Option<WerrorChoice>,
     /// Folder for the shim folder, the plan and the record [default: .crosswheel/FAMILY]
     #[arg(long, visible_alias = "log", value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -35,22 +36,42 @@ pub(super) struct SessionArgs {
     no_log: bool,
 }
 
-/// Reads `--werror`.
-pub(super) fn werror(text: &str) -> Result<Werror, String> {
-    let (policy, list) = text.split_once('=').map_or((text, None), |(policy, list)| (policy, Some(list)));
-    match (policy, list) {
-        ("keep", None) => Ok(Werror::Keep),
-        ("drop", None) => Ok(Werror::Drop),
-        ("demote", None) => Ok(Werror::Demote),
-        ("add", Some(list)) => {
-            let names: Vec<_> = list.split(',').map(str::to_owned).collect();
-            match names.iter().find(|name| !is_warning(name)) {
-                None => Ok(Werror::Add(names)),
-                Some(name) => Err(format!("`{name}` is no name of a warning, such as `return-type`")),
-            }
+/// What `--werror` asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WerrorChoice {
+    policy: Werror,
+    /// For `add`: the warnings; `None` takes those of the topology.
+    warnings: Option<Vec<String>>,
+}
+
+impl WerrorChoice {
+    /// Reads it as it is typed.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let (name, list) = text.split_once('=').map_or((text, None), |(name, list)| (name, Some(list)));
+        let policy = Werror::ALL.into_iter().find(|policy| policy.name() == name);
+        let policy = policy.ok_or("it is one of keep, drop, demote, add=WARNING,…")?;
+        let warnings = list.map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
+        match &warnings {
+            Some(_) if policy != Werror::Add => Err(format!("`{name}` takes no list of warnings")),
+            Some(list) => match list.iter().find(|warning| !is_warning(warning)) {
+                Some(wrong) => Err(format!("`{wrong}` is no name of a warning, such as `return-type`")),
+                None => Ok(Self { policy, warnings }),
+            },
+            None => Ok(Self { policy, warnings }),
         }
-        ("add", None) => Err("`add` needs warnings: add=return-type,format-security".into()),
-        _ => Err("it is one of keep, drop, demote, add=WARNING,…".into()),
+    }
+
+    /// Changes what the topology says.
+    pub(super) fn apply(&self, policy: &mut Policy) -> Result<()> {
+        policy.werror = self.policy;
+        if let Some(warnings) = &self.warnings {
+            policy.werror_flags.clone_from(warnings);
+        }
+        if policy.werror == Werror::Add && policy.werror_flags.is_empty() {
+            return Err(Error::usage("`--werror add` is given without warnings, and the topology has none")
+                .hint("name them: `--werror add=return-type,format-security`"));
+        }
+        Ok(())
     }
 }
 
@@ -121,14 +142,17 @@ impl SessionArgs {
         let cwd = std::env::current_dir()
             .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
         let topology = match &self.topology {
+            Some(file) if !file.is_file() => {
+                return Err(Error::usage(format!("there is no topology {}", file.display())));
+            }
             Some(file) => Topology::load(file)?,
             None => Topology::find(&cwd)?,
         };
         let family = topology.family(&self.family)?;
-        let policy = match &self.werror {
-            Some(werror) => Policy { werror: werror.clone() },
-            None => topology.policy.clone(),
-        };
+        let mut policy = family.policy.clone();
+        if let Some(werror) = &self.werror {
+            werror.apply(&mut policy)?;
+        }
         let path = path();
         Session::create(&SessionOptions {
             dir: &cwd.join(dir),
@@ -175,15 +199,34 @@ pub(super) type Settings = Vec<(OsString, Option<OsString>)>;
 mod tests {
     use super::*;
 
+    fn choice(policy: Werror, warnings: Option<&[&str]>) -> WerrorChoice {
+        let warnings = warnings.map(|list| list.iter().map(|name| (*name).to_owned()).collect());
+        WerrorChoice { policy, warnings }
+    }
+
     #[test]
     fn werror_policies_are_read_as_they_are_spelled() {
-        assert_eq!(werror("keep"), Ok(Werror::Keep));
-        assert_eq!(werror("drop"), Ok(Werror::Drop));
-        assert_eq!(werror("demote"), Ok(Werror::Demote));
-        let two = vec!["return-type".to_owned(), "format=2".to_owned()];
-        assert_eq!(werror("add=return-type,format=2"), Ok(Werror::Add(two)));
-        for wrong in ["", "add", "add=", "add=a,,b", "add=-Wall", "keep=x", "none", "add=a b", "Keep"] {
-            assert!(werror(wrong).is_err(), "{wrong}");
+        assert_eq!(WerrorChoice::parse("keep"), Ok(choice(Werror::Keep, None)));
+        assert_eq!(WerrorChoice::parse("drop"), Ok(choice(Werror::Drop, None)));
+        assert_eq!(WerrorChoice::parse("demote"), Ok(choice(Werror::Demote, None)));
+        assert_eq!(WerrorChoice::parse("add"), Ok(choice(Werror::Add, None)));
+        let two = choice(Werror::Add, Some(&["return-type", "format=2"]));
+        assert_eq!(WerrorChoice::parse("add=return-type,format=2"), Ok(two));
+        for wrong in ["", "add=", "add=a,,b", "add=-Wall", "keep=x", "none", "add=a b", "Keep"] {
+            assert!(WerrorChoice::parse(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_command_line_goes_before_the_topology() {
+        let own = || Policy { werror: Werror::Add, werror_flags: vec!["own".into()], ..Policy::default() };
+        let after = |choice: &WerrorChoice, mut policy: Policy| choice.apply(&mut policy).map(|()| policy);
+        let dropped = after(&choice(Werror::Drop, None), own()).expect("a policy");
+        assert_eq!(dropped.werror, Werror::Drop);
+        let added = after(&choice(Werror::Add, Some(&["mine"])), own()).expect("a policy");
+        assert_eq!(added.werror_flags, ["mine"]);
+        let kept = after(&choice(Werror::Add, None), own()).expect("a policy");
+        assert_eq!(kept.werror_flags, ["own"]);
+        assert!(after(&choice(Werror::Add, None), Policy::default()).is_err(), "nothing to add");
     }
 }

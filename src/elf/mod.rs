@@ -1,1 +1,145 @@
-//! (in the making)
+//! What an ELF file says of itself beyond what the record holds ([`crosswheel_shim::elf`]): names of
+//! machines, the instruction-set level that it asks of the loader, and which compilers had a hand in it.
+//! Reads only; a damaged part is an absent one.
+
+use crosswheel_shim::elf::Machine;
+use object::elf::{FileHeader32, FileHeader64, GNU_PROPERTY_X86_ISA_1_NEEDED};
+use object::read::elf::{FileHeader, ProgramHeader};
+use object::{Endianness, FileKind, Object, ObjectSection};
+
+/// Machines by name, with the first parts of the triples that mean them. The first name of a machine is
+/// the one shown; it is also the one in platform tags of wheels.
+const MACHINES: &[(&str, u16, u8, bool, &[&str])] = &[
+    ("x86_64", 62, 64, true, &["x86_64", "amd64"]),
+    ("x32", 62, 32, true, &[]),
+    ("i686", 3, 32, true, &["i386", "i486", "i586", "i686"]),
+    ("aarch64", 183, 64, true, &["aarch64", "arm64"]),
+    ("aarch64_be", 183, 64, false, &["aarch64_be"]),
+    ("armv7l", 40, 32, true, &["arm", "armv6", "armv6l", "armv7", "armv7a", "armv7l"]),
+    ("ppc64le", 21, 64, true, &["powerpc64le", "ppc64le"]),
+    ("ppc64", 21, 64, false, &["powerpc64", "ppc64"]),
+    ("ppc", 20, 32, false, &["powerpc", "ppc"]),
+    ("s390x", 22, 64, false, &["s390x"]),
+    ("riscv64", 243, 64, true, &["riscv64", "riscv64gc"]),
+    ("riscv32", 243, 32, true, &["riscv32"]),
+    ("loongarch64", 258, 64, true, &["loongarch64"]),
+    ("mips64el", 8, 64, true, &["mips64el"]),
+    ("mipsel", 8, 32, true, &["mipsel"]),
+    ("mips", 8, 32, false, &["mips"]),
+    ("sparc64", 43, 64, false, &["sparc64"]),
+    ("amdgpu", 224, 64, true, &["amdgcn"]),
+    ("bpf", 247, 64, true, &["bpf", "bpfel"]),
+];
+
+/// A machine for people; one without a name by its number, class and byte order.
+#[must_use]
+pub fn name(machine: Machine) -> String {
+    let same = |row: &&(&str, u16, u8, bool, &[&str])| {
+        (row.1, row.2, row.3) == (machine.number, machine.bits, machine.little)
+    };
+    MACHINES.iter().find(same).map_or_else(|| format!("machine {machine}"), |row| row.0.to_owned())
+}
+
+/// The machine of a triple such as `x86_64-linux-gnu`, or of a name such as `aarch64`.
+#[must_use]
+pub fn of_triple(triple: &str) -> Option<Machine> {
+    let first = triple.split('-').next().unwrap_or_default();
+    let row = if triple.ends_with("gnux32") || triple.ends_with("muslx32") {
+        MACHINES.iter().find(|row| row.0 == "x32")
+    } else {
+        MACHINES.iter().find(|row| row.0 == first || row.4.contains(&first))
+    };
+    row.map(|(_, number, bits, little, _)| Machine { number: *number, bits: *bits, little: *little })
+}
+
+/// Marks that tools left in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The x86-64 level that the loader is told to insist on: 1 (baseline) to 4.
+    pub isa: Option<u8>,
+    /// What compilers and linkers said of themselves in `.comment`, sorted.
+    pub comments: Vec<String>,
+    /// Go's linker made it.
+    pub go: bool,
+}
+
+impl Marks {
+    /// Reads them from an ELF file.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let isa = match FileKind::parse(bytes) {
+            Ok(FileKind::Elf64) => FileHeader64::<Endianness>::parse(bytes).ok().and_then(|h| isa(h, bytes)),
+            Ok(FileKind::Elf32) => FileHeader32::<Endianness>::parse(bytes).ok().and_then(|h| isa(h, bytes)),
+            _ => return Self::default(),
+        };
+        let Ok(file) = object::File::parse(bytes) else { return Self { isa, ..Self::default() } };
+        let comment =
+            file.section_by_name(".comment").and_then(|section| section.data().ok()).unwrap_or_default();
+        let mut comments: Vec<String> = comment
+            .split(|byte| *byte == 0)
+            .filter(|text| !text.is_empty())
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+            .collect();
+        comments.sort();
+        comments.dedup();
+        Self { isa, comments, go: file.section_by_name(".note.go.buildid").is_some() }
+    }
+
+    /// Whether Rust's compiler had a hand in it.
+    #[must_use]
+    pub fn rust(&self) -> bool {
+        self.comments.iter().any(|comment| comment.starts_with("rustc version"))
+    }
+}
+
+/// The highest level in `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI, "Program Property").
+fn isa<Elf: FileHeader<Endian = Endianness>>(header: &Elf, bytes: &[u8]) -> Option<u8> {
+    let endian = header.endian().ok()?;
+    let segments = header.program_headers(endian, bytes).ok()?;
+    for segment in segments {
+        let Ok(Some(mut notes)) = segment.notes(endian, bytes) else { continue };
+        while let Ok(Some(note)) = notes.next() {
+            let Some(properties) = note.gnu_properties(endian) else { continue };
+            for property in properties.map_while(Result::ok) {
+                if property.pr_type() == GNU_PROPERTY_X86_ISA_1_NEEDED {
+                    let bits = property.data_u32(endian).ok()? & 0xf;
+                    return u8::try_from(32 - bits.leading_zeros()).ok().filter(|level| *level > 0);
+                }
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_known_by_its_triple_and_shown_by_its_name() {
+        for (triple, shown) in [
+            ("x86_64-linux-gnu", "x86_64"),
+            ("x86_64-pc-linux-gnu", "x86_64"),
+            ("x86_64-linux-gnux32", "x32"),
+            ("i386-linux-gnu", "i686"),
+            ("aarch64-linux-gnu", "aarch64"),
+            ("arm-linux-gnueabihf", "armv7l"),
+            ("powerpc64le-linux-gnu", "ppc64le"),
+            ("s390x-linux-gnu", "s390x"),
+            ("riscv64-linux-gnu", "riscv64"),
+            ("aarch64", "aarch64"),
+        ] {
+            assert_eq!(of_triple(triple).map(name).as_deref(), Some(shown), "{triple}");
+        }
+        assert_eq!(of_triple("wasm32-unknown-emscripten"), None);
+        assert_eq!(of_triple(""), None);
+        assert_eq!(name(Machine { number: 9, bits: 64, little: true }), "machine 9-64-le");
+    }
+
+    #[test]
+    fn every_machine_is_found_by_its_own_name() {
+        for row in MACHINES {
+            assert_eq!(of_triple(row.0).map(name).as_deref(), Some(row.0));
+        }
+    }
+}

@@ -105,3 +105,46 @@ fn end(child: &mut Child) {
     // Nothing is to be done about a child that cannot be waited for.
     let _ = child.wait();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    fn sh(script: &str, patience: u64) -> Result<String, NoAnswer> {
+        let patience = Duration::from_millis(patience);
+        ask(
+            Path::new("/bin/sh"),
+            &["-c", script],
+            Manner { path: OsStr::new("/usr/bin:/bin"), cwd: Path::new("/"), patience },
+        )
+    }
+
+    #[test]
+    fn an_answer_is_what_is_printed_on_stdout() {
+        assert_eq!(sh("echo yes; echo no >&2", 5000), Ok("yes\n".into()));
+        assert_eq!(sh("echo $PATH $LC_ALL; pwd", 5000), Ok("/usr/bin:/bin C\n/\n".into()));
+        assert_eq!(sh("cat; echo end", 5000), Ok("end\n".into()), "there is nothing to read");
+    }
+
+    #[test]
+    fn a_failure_is_no_answer() {
+        assert!(sh("echo yes; exit 3", 5000).expect_err("a failure").contains("exit status: 3"));
+        assert!(sh("kill -9 $$", 5000).expect_err("a failure").contains("signal: 9"));
+    }
+
+    #[test]
+    fn patience_ends_also_with_a_helper_that_holds_the_output() {
+        for script in ["sleep 60", "sleep 60 & exit 0", "exec >&-; sleep 60"] {
+            let start = Instant::now();
+            assert!(sh(script, 300).is_err(), "{script}");
+            assert!(start.elapsed() < Duration::from_secs(20), "{script}");
+        }
+    }
+
+    #[test]
+    fn a_flood_is_cut_off() {
+        let answer = sh("yes", 5000);
+        assert!(answer.is_err(), "it dies of its closed pipe: {answer:?}");
+    }
+}

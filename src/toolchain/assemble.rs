@@ -7,8 +7,9 @@ use std::path::Path;
 use crosswheel_shim::plan::{Dialect, PlanData, Profile, Tool};
 
 use super::discover::Found;
-use super::{CompilerFacts, Family, Policy, Reproducible, Toolchains, profile};
+use super::{CompilerFacts, Reproducible, Toolchains, profile};
 use crate::error::Result;
+use crate::topology::{Family, Policy};
 
 /// What is asked for.
 #[derive(Clone, Copy)]

@@ -4,7 +4,13 @@
 //! |---|---|
 //! | [`path`] | `PATH` and what lies on it |
 //! | [`ask`] | asking a program a question |
-//! | [`discover`] | names to real tools |
+//! | [`discover`] | names to real tools, and what they say of themselves |
+//! | [`python`] | what a Python says of itself |
+//! | [`redirect`] | commands that name a compiler by its path |
+//! | [`assemble`] | tools, family and policies to a plan |
+//! | [`session`] | the folder of a session: shims, plan, record |
+//! | [`header`] | the first line of a record |
+//! | [`survey`], [`cpu`] | what this machine has and lacks |
 
 pub mod ask;
 pub mod assemble;

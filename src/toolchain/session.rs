@@ -24,14 +24,15 @@ use sha2::{Digest, Sha256};
 
 use super::ask::Manner;
 use super::assemble::{Order, Places, assemble};
-use super::discover::{Extra, Found, Remark, discover};
+use super::discover::{Discovery, Extra, Found, Remark, discover};
 use super::header::Header;
 use super::path::{find, is_executable, is_shim_folder, without_shims};
 use super::python::Python;
-use super::redirect::{self, COMMANDS, Command, Place, redirect};
-use super::{Family, Policy, Reproducible, Toolchains};
+use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
+use super::{Reproducible, Toolchains};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
+use crate::topology::{Family, Policy};
 
 /// The program that stands under every name; built by `build.rs`.
 static SHIM: &[u8] = include_bytes!(env!("CROSSWHEEL_SHIM"));
@@ -100,21 +101,8 @@ impl Session {
             fs::create_dir_all(folder).context("cannot make the folder", folder)?;
         }
 
-        let path = without_shims(options.path, options.cwd);
-        let led = redirect(&commands(options), &Here { options, path: &path });
-        let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
-        one_program_a_name(&extra)?;
-        let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
-        let discovery = discover(options.toolchains, manner, &extra);
-        let order = Order {
-            toolchains: options.toolchains,
-            family: options.family,
-            policy: options.policy,
-            reproducible: options.reproducible,
-        };
         let places = Places { bin: &bin, record: record.as_deref(), scratch: &scratch };
-        let bytes = plan::write(&assemble(order, places, &discovery.tools)?)
-            .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
+        let Composed { path, led, discovery, bytes } = compose(options, places)?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
 
         replace(&plan, &bytes)?;
@@ -153,6 +141,34 @@ impl Session {
     pub fn digest_text(&self) -> String {
         hexadecimal(&self.digest)
     }
+}
+
+/// A plan, and what it was made of.
+struct Composed {
+    /// `PATH` without shim folders.
+    path: OsString,
+    led: Redirected,
+    discovery: Discovery,
+    bytes: Vec<u8>,
+}
+
+/// Looks at the machine and makes the plan; writes nothing.
+fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed> {
+    let path = without_shims(options.path, options.cwd);
+    let led = redirect(&commands(options), &Here { options, path: &path });
+    let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
+    one_program_a_name(&extra)?;
+    let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
+    let discovery = discover(options.toolchains, manner, &extra);
+    let order = Order {
+        toolchains: options.toolchains,
+        family: options.family,
+        policy: options.policy,
+        reproducible: options.reproducible,
+    };
+    let bytes = plan::write(&assemble(order, places, &discovery.tools)?)
+        .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
+    Ok(Composed { path, led, discovery, bytes })
 }
 
 /// Makes the folder and follows its links: the shim finds it through `/proc/self/exe`, which has none.

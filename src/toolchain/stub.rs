@@ -1,5 +1,6 @@
 //! Stand-in until the toolchain files are there.
 #![allow(missing_docs, clippy::all, clippy::pedantic)]
+use crate::topology::{Family, Policy};
 use crosswheel_shim::plan::*;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameMatch {
@@ -79,31 +80,6 @@ impl Toolchains {
     }
 }
 #[derive(Clone, Debug)]
-pub struct Family {
-    pub name: String,
-}
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Werror {
-    Keep,
-    Drop,
-    Demote,
-    Add(Vec<String>),
-}
-impl Werror {
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Keep => "keep",
-            Self::Drop => "drop",
-            Self::Demote => "demote",
-            Self::Add(_) => "add",
-        }
-    }
-}
-#[derive(Clone, Debug)]
-pub struct Policy {
-    pub werror: Werror,
-}
-#[derive(Clone, Debug)]
 pub struct Reproducible {
     pub source_date_epoch: u64,
     pub maps: Vec<(std::path::PathBuf, String)>,
@@ -126,34 +102,4 @@ pub fn profile(
         p.level = 3;
     }
     Ok(p)
-}
-pub struct Topology {
-    families: Vec<Family>,
-    pub policy: Policy,
-}
-impl Topology {
-    pub fn locate(_cwd: &std::path::Path) -> Option<std::path::PathBuf> {
-        None
-    }
-    pub fn builtin() -> Self {
-        Self {
-            families: ["host", "x86-64-v2", "x86-64-v3", "x86-64-v4"]
-                .iter()
-                .map(|n| Family { name: (*n).into() })
-                .collect(),
-            policy: Policy { werror: Werror::Keep },
-        }
-    }
-    pub fn load(_p: &std::path::Path) -> crate::error::Result<Self> {
-        Ok(Self::builtin())
-    }
-    pub fn find(_cwd: &std::path::Path) -> crate::error::Result<Self> {
-        Ok(Self::builtin())
-    }
-    pub fn family(&self, name: &str) -> crate::error::Result<&Family> {
-        self.families
-            .iter()
-            .find(|f| f.name == name)
-            .ok_or_else(|| crate::error::Error::usage(format!("no family `{name}`")))
-    }
 }

@@ -1,1 +1,151 @@
-//! (in the making)
+//! `BUILD_TOPOLOGY.toml`: the single source of truth for targets, families and policies.
+//!
+//! A topology that was loaded is sound: every name it mentions exists, and every fault was refused with file, line
+//! and caret. No family is known anywhere but here. Nothing here looks at a compiler.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::source::Source;
+use crate::source::near::suggest;
+
+mod level;
+mod policy;
+mod read;
+
+pub use level::{Level, MACHINE as LEVEL_MACHINE};
+pub use policy::{MarchNative, Policy, PolicyFlags, Werror};
+
+/// Name of the file.
+pub const FILE: &str = "BUILD_TOPOLOGY.toml";
+
+const BUILTIN: &str = include_str!("../../BUILD_TOPOLOGY.toml");
+
+/// The whole file, checked.
+#[derive(Clone, Debug)]
+pub struct Topology {
+    /// The file that it was read from; `None` for the built-in one.
+    pub path: Option<PathBuf>,
+    /// Version of the topology, for its users.
+    pub version: String,
+    /// What it is for.
+    pub description: String,
+    targets: BTreeMap<String, Target>,
+    families: BTreeMap<String, Family>,
+    policies: BTreeMap<String, Policy>,
+}
+
+/// A machine with its system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Processor architecture as in a compiler's triplet: `x86_64`, `aarch64`.
+    pub machine: String,
+    /// Operating system: `linux`.
+    pub os: String,
+    /// C library: `gnu`, `musl`; empty for `host`, which takes the one that is there.
+    pub libc: String,
+}
+
+impl Target {
+    /// Name of the target that is this machine.
+    pub const HOST: &str = "host";
+
+    /// This machine.
+    #[must_use]
+    pub fn host() -> Self {
+        Self {
+            name: Self::HOST.into(),
+            machine: std::env::consts::ARCH.into(),
+            os: std::env::consts::OS.into(),
+            libc: String::new(),
+        }
+    }
+
+    /// Whether it is this machine whatever that is.
+    #[must_use]
+    pub fn is_host(&self) -> bool {
+        self.name == Self::HOST
+    }
+}
+
+/// What one wheel is cut for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The machine.
+    pub target: Target,
+    /// The least that its processors have.
+    pub level: Option<Level>,
+    /// What it asks of every compile; a copy, which a command line may change.
+    pub policy: Policy,
+}
+
+impl Topology {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self> {
+        let mut topology = read::topology(&Source::read(path)?)?;
+        topology.path = Some(path.to_owned());
+        Ok(topology)
+    }
+
+    /// The one that comes with crosswheel.
+    pub fn builtin() -> Result<Self> {
+        read::topology(&Source::new(format!("<built-in>/{FILE}"), BUILTIN))
+    }
+
+    /// The nearest file in `start` or a folder above it, else the built-in one.
+    pub fn find(start: &Path) -> Result<Self> {
+        let start = std::path::absolute(start).map_err(|e| Error::io("resolving", start, &e))?;
+        match Self::locate(&start) {
+            Some(path) => Self::load(&path),
+            None => Self::builtin(),
+        }
+    }
+
+    /// The nearest file in `start` or a folder above it.
+    #[must_use]
+    pub fn locate(start: &Path) -> Option<PathBuf> {
+        start.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
+    }
+
+    /// The family of this name.
+    pub fn family(&self, name: &str) -> Result<&Family> {
+        self.families.get(name).ok_or_else(|| {
+            Error::usage(format!("unknown family `{name}` in {}", self.place()))
+                .hint(suggest(name, self.families.keys().map(String::as_str)))
+        })
+    }
+
+    /// The policy of this name.
+    pub fn policy(&self, name: &str) -> Result<&Policy> {
+        self.policies.get(name).ok_or_else(|| {
+            Error::usage(format!("unknown policy `{name}` in {}", self.place()))
+                .hint(suggest(name, self.policies.keys().map(String::as_str)))
+        })
+    }
+
+    /// All families, by name.
+    pub fn families(&self) -> impl Iterator<Item = &Family> {
+        self.families.values()
+    }
+
+    /// All policies, by name.
+    pub fn policies(&self) -> impl Iterator<Item = &Policy> {
+        self.policies.values()
+    }
+
+    /// All targets that are declared, by name.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.targets.values()
+    }
+
+    fn place(&self) -> String {
+        self.path.as_ref().map_or_else(|| format!("the built-in {FILE}"), |path| path.display().to_string())
+    }
+}

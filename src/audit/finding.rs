@@ -1,0 +1,179 @@
+//! What an audit can find, and how grave it is.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+/// How grave a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The wheel should not be shipped: the audit fails.
+    Fault,
+    /// Worth a look.
+    Note,
+}
+
+/// Declares the codes: spelling, severity, meaning.
+macro_rules! findings {
+    ($($(#[$doc:meta])* $code:ident = $name:literal, $severity:ident;)+) => {
+        /// What was found.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code { $($(#[$doc])* $code,)+ }
+
+        impl Code {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$code,)+];
+
+            /// As reports spell it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$code => $name,)+ }
+            }
+
+            /// How grave it is.
+            #[must_use]
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$code => Severity::$severity,)+ }
+            }
+        }
+    };
+}
+
+findings! {
+    /// No recorded call made it.
+    Untraced = "untraced", Fault;
+    /// It is for another machine than was asked for.
+    WrongMachine = "wrong-machine", Fault;
+    /// The wheel's name promises another machine.
+    WrongTag = "wrong-tag", Fault;
+    /// The loader would refuse it on processors of the family.
+    HigherLevel = "higher-level", Fault;
+    /// It names the shim folder.
+    ShimPathLeak = "shim-path-leak", Fault;
+    /// It is damaged.
+    Unreadable = "unreadable", Fault;
+    /// The loader would not refuse it on processors below the family.
+    NoMarker = "no-marker", Note;
+    /// An object; the record does not hold what compiles made, only what links made.
+    UntracedObject = "untraced-object", Note;
+    /// A wheel for one platform, with nothing in it that is.
+    NoElf = "no-elf", Note;
+    /// A wheel for all platforms, though its build compiled.
+    PureAfterCompiles = "pure-after-compiles", Note;
+    /// The record lost lines, so that the audit may be wrong.
+    DamagedRecord = "damaged-record", Note;
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was found.
+    pub code: Code,
+    /// How grave it is.
+    pub severity: Severity,
+    /// The wheel (for a damaged record, the record).
+    #[serde(serialize_with = "lossy")]
+    pub wheel: PathBuf,
+    /// Its member; `None` if it is about the wheel as a whole.
+    pub member: Option<String>,
+    /// What is wrong, to be read behind the member's name.
+    pub what: String,
+    /// The likely cause, or what to do.
+    pub hint: String,
+}
+
+impl Finding {
+    pub(super) fn new(
+        code: Code,
+        wheel: &Path,
+        member: Option<&str>,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            wheel: wheel.to_owned(),
+            member: member.map(str::to_owned),
+            what: what.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// How a file was traced to its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The same build-id.
+    BuildId,
+    /// The same loadable segments.
+    Load,
+    /// The same bytes.
+    Sha256,
+}
+
+impl Evidence {
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BuildId => "build-id",
+            Self::Load => "loadable segments",
+            Self::Sha256 => "sha256",
+        }
+    }
+}
+
+/// An ELF file that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The wheel.
+    #[serde(serialize_with = "lossy")]
+    pub wheel: PathBuf,
+    /// Its member.
+    pub member: String,
+    /// What runs it.
+    pub machine: String,
+    /// The x86-64 level that it asks the loader for.
+    pub isa: Option<u8>,
+    /// The call that made it.
+    pub call: Option<String>,
+    /// By what that is known.
+    pub evidence: Option<Evidence>,
+}
+
+/// The outcome of an audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// How many wheels were looked at.
+    pub wheels: usize,
+    /// What was found: faults first, then by wheel and member.
+    pub findings: Vec<Finding>,
+    /// The ELF files, in the order of the wheels.
+    pub checked: Vec<Checked>,
+}
+
+impl Report {
+    /// Findings for which the wheels should not be shipped.
+    pub fn faults(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Fault)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.faults().next().is_none()
+    }
+}
+
+fn lossy<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}

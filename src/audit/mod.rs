@@ -1,0 +1,216 @@
+//! Holds wheels against the record of their build. Every ELF file in a wheel must have been made by a call
+//! that went through the shim, and be for the machine that was asked for; nothing may name the shim
+//! folder, which is gone when the wheel is used. The audit reads; it mends nothing, and what it cannot
+//! decide it says instead of passing it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`finding`] | what can be found, and how grave it is |
+//! | [`expect`] | what a wheel of a family must be |
+//! | [`trace`] | which call made a file, and why none did |
+//! | [`member`] | the bytes of a wheel's members |
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crosswheel_shim::elf as shim_elf;
+
+use crate::capture::Log;
+use crate::elf::{self, Marks};
+use crate::error::{Error, IoContext, Result};
+
+pub mod expect;
+pub mod finding;
+mod member;
+mod trace;
+
+pub use expect::Expected;
+pub use finding::{Checked, Code, Evidence, Finding, Report, Severity};
+
+use member::{Needle, Scan};
+use trace::Index;
+
+/// Audits wheels that were made in the session of `log`.
+///
+/// Fails only if a file is no wheel at all; all else is in the report.
+pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Report> {
+    let index = Index::new(log);
+    let needle = Needle::new(log.session.bin.bytes());
+    let mut report = Report { wheels: wheels.len(), ..Report::default() };
+    for wheel in wheels {
+        Wheel { path: wheel, log, expected, index: &index, needle: needle.as_ref(), report: &mut report }
+            .audit()?;
+    }
+    if log.damage.any() {
+        let what = format!("the record is damaged: {}", log.damage.sentences().join("; "));
+        let hint = "what was made by a call that was lost cannot be traced; build again to be sure";
+        report.findings.push(Finding::new(Code::DamagedRecord, &log.path, None, what, hint));
+    }
+    report.findings.sort_by(|a, b| {
+        (a.severity, &a.wheel, &a.member, a.code).cmp(&(b.severity, &b.wheel, &b.member, b.code))
+    });
+    Ok(report)
+}
+
+/// One wheel under audit.
+struct Wheel<'a> {
+    path: &'a Path,
+    log: &'a Log,
+    expected: &'a Expected,
+    index: &'a Index<'a>,
+    needle: Option<&'a Needle>,
+    report: &'a mut Report,
+}
+
+impl Wheel<'_> {
+    fn audit(&mut self) -> Result<()> {
+        let file = File::open(self.path).context("cannot open", self.path)?;
+        let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| {
+            Error::failed(format!("{}: is no wheel: {error}", self.path.display()))
+                .hint("a wheel is a zip file whose name ends in .whl")
+        })?;
+        let mut elves = 0;
+        for place in 0..archive.len() {
+            let mut entry = match archive.by_index(place) {
+                Ok(entry) if entry.is_dir() => continue,
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.unreadable(None, &format!("entry {place}: {error}"));
+                    continue;
+                }
+            };
+            let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
+            match member::scan(&mut entry, self.needle) {
+                Err(error) => self.unreadable(Some(&name), &error.to_string()),
+                Ok(scan) => {
+                    self.leak(&name, &scan);
+                    if let Some(bytes) = scan.elf {
+                        elves += 1;
+                        self.elf(&name, &bytes);
+                    }
+                }
+            }
+        }
+        self.tag(elves);
+        Ok(())
+    }
+
+    fn find(&mut self, code: Code, member: Option<&str>, what: impl Into<String>, hint: impl Into<String>) {
+        self.report.findings.push(Finding::new(code, self.path, member, what, hint));
+    }
+
+    fn unreadable(&mut self, member: Option<&str>, why: &str) {
+        self.find(Code::Unreadable, member, format!("cannot be read: {why}"), "make the wheel again");
+    }
+
+    fn leak(&mut self, member: &str, scan: &Scan) {
+        let Some(place) = &scan.leak else { return };
+        let what = format!("holds the path of the shim folder, {}, {place}", self.log.session.bin.lossy());
+        self.find(
+            Code::ShimPathLeak,
+            Some(member),
+            what,
+            "the build writes down which compiler it used; let it write the name (`cc`) or take the note out",
+        );
+    }
+
+    fn elf(&mut self, member: &str, bytes: &[u8]) {
+        let Some(facts) = shim_elf::facts(bytes) else {
+            return self.find(
+                Code::Unreadable,
+                Some(member),
+                "begins like an ELF file and is none",
+                "see how it comes into the wheel; it may be cut short",
+            );
+        };
+        let marks = Marks::of(bytes);
+        let traced = self.index.trace(bytes, &facts);
+        self.report.checked.push(Checked {
+            wheel: self.path.to_owned(),
+            member: member.to_owned(),
+            machine: elf::name(facts.machine),
+            isa: marks.isa,
+            call: traced.as_ref().map(|(call, _)| call.id.clone()),
+            evidence: traced.as_ref().map(|(_, evidence)| *evidence),
+        });
+        if let Some(machine) = self.expected.machine.filter(|machine| *machine != facts.machine) {
+            let what =
+                format!("is for {}, and {} was asked for", elf::name(facts.machine), elf::name(machine));
+            self.find(
+                Code::WrongMachine,
+                Some(member),
+                what,
+                "if it was built, see its call with `crosswheel log ls --output`; if not, it came with the source",
+            );
+        }
+        if traced.is_none() {
+            let (code, what, hint) = self.index.untraced(member, &facts, &marks, self.expected);
+            self.find(code, Some(member), what, hint);
+        } else if facts.e_type != shim_elf::ET_REL {
+            self.level(member, marks.isa);
+        }
+    }
+
+    /// The level that the loader insists on, against that of the family.
+    fn level(&mut self, member: &str, isa: Option<u8>) {
+        let Some(level) = self.expected.level.filter(|level| *level > 1) else { return };
+        let isa = isa.unwrap_or(1);
+        if isa > level {
+            self.find(
+                Code::HigherLevel,
+                Some(member),
+                format!("asks the loader for x86-64-v{isa}, and the family is x86-64-v{level}"),
+                "an object or the build's own flags carry a marker (`-mneeded`, `-z x86-64-v…`); see `crosswheel log show`",
+            );
+        } else if isa < level {
+            self.find(
+                Code::NoMarker,
+                Some(member),
+                format!("does not ask the loader for x86-64-v{level}: an older processor meets it as an illegal instruction"),
+                "another linker than GNU ld may have linked it; see `crosswheel log show` of its call",
+            );
+        }
+    }
+
+    /// What the wheel's name promises, against what is in it.
+    fn tag(&mut self, elves: usize) {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let Some(platforms) = expect::platforms(&name) else { return };
+        let pure = platforms.iter().all(|platform| *platform == "any");
+        let compiles = self.index.compiles();
+        let failed = self.log.failed_work().len();
+        if !pure && elves == 0 {
+            let failures = match failed {
+                0 => "none failed in the record".to_owned(),
+                n => format!("{n} failed in the record"),
+            };
+            let what = format!(
+                "is tagged {} and holds no compiled file; of the compiles, {failures}",
+                platforms.join(".")
+            );
+            self.find(
+                Code::NoElf,
+                None,
+                what,
+                "`crosswheel log ls --failed --no-probe` shows what went wrong",
+            );
+        }
+        if pure && compiles > 0 {
+            let what =
+                format!("is tagged any, and its build compiled {compiles} files ({failed} calls failed)");
+            let hint = "the package may have fallen back to pure Python; `crosswheel log ls --no-probe` shows the calls";
+            self.find(Code::PureAfterCompiles, None, what, hint);
+        }
+        let wrong = self.expected.machine.and_then(|machine| {
+            platforms
+                .iter()
+                .find(|platform| expect::of_platform(platform).is_some_and(|tagged| tagged != machine))
+        });
+        if let (Some(platform), Some(machine)) = (wrong, self.expected.machine) {
+            let what = format!("is tagged {platform}, and {} was asked for", elf::name(machine));
+            let hint =
+                "the backend tagged it for the machine that built it; _PYTHON_HOST_PLATFORM was not heeded";
+            self.find(Code::WrongTag, None, what, hint);
+        }
+    }
+}

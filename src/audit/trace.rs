@@ -1,0 +1,148 @@
+//! Which recorded call made a file: by build-id, which a linker writes and `strip`, `patchelf` and Meson's
+//! change of the rpath leave; else by the digest of what the loader maps; else by all bytes. And if none
+//! did: the likely way round the shim.
+
+use std::collections::HashMap;
+
+use crosswheel_shim::elf::{ET_REL, Facts, load_digest, sha256};
+use crosswheel_shim::plan::Kind;
+
+use super::expect::Expected;
+use super::finding::{Code, Evidence};
+use crate::capture::{Call, Log, Outcome, Text};
+use crate::elf::Marks;
+
+/// What the calls of a session made.
+pub(super) struct Index<'l> {
+    log: &'l Log,
+    build_ids: HashMap<&'l str, &'l Call>,
+    loads: HashMap<&'l str, &'l Call>,
+    files: HashMap<&'l str, &'l Call>,
+}
+
+impl<'l> Index<'l> {
+    pub(super) fn new(log: &'l Log) -> Self {
+        let mut index = Self { log, build_ids: HashMap::new(), loads: HashMap::new(), files: HashMap::new() };
+        for call in log.calls.iter().filter(|call| call.outcome() == Outcome::Succeeded) {
+            for made in call.end.iter().flat_map(|end| &end.made) {
+                // The call that came last, a strip perhaps, stands for the file; all are in the log.
+                if let Some(id) = &made.build_id {
+                    index.build_ids.insert(id, call);
+                }
+                if let Some(load) = &made.load {
+                    index.loads.insert(load, call);
+                }
+                index.files.insert(&made.sha256, call);
+            }
+        }
+        index
+    }
+
+    /// The call that made a file, and by what that is known.
+    pub(super) fn trace(&self, bytes: &[u8], facts: &Facts<'_>) -> Option<(&'l Call, Evidence)> {
+        if let Some(call) = facts.build_id.and_then(|id| self.build_ids.get(&*hex(id))) {
+            return Some((call, Evidence::BuildId));
+        }
+        // Digests cost a pass over the file each: only where they are needed.
+        if let Some(call) = load_digest(bytes).and_then(|load| self.loads.get(&*hex(&load))) {
+            return Some((call, Evidence::Load));
+        }
+        self.files.get(&*hex(&sha256(bytes))).map(|call| (*call, Evidence::Sha256))
+    }
+
+    /// Successful compiles that are no probes, links of sources among them.
+    pub(super) fn compiles(&self) -> usize {
+        let compiles = |call: &&Call| matches!(call.kind, Kind::Compile | Kind::Assemble | Kind::Link);
+        self.log
+            .calls
+            .iter()
+            .filter(|call| call.probe.is_none() && call.parent.is_none())
+            .filter(compiles)
+            .count()
+    }
+
+    /// What to say of a file that no call made: code, what is wrong, the likely way and the mend.
+    pub(super) fn untraced(
+        &self,
+        member: &str,
+        facts: &Facts<'_>,
+        marks: &Marks,
+        expected: &Expected,
+    ) -> (Code, String, String) {
+        let name = member.rsplit('/').next().unwrap_or(member);
+        if facts.e_type == ET_REL {
+            let what = match self.maker(name) {
+                Some(call) => format!("is an object, not traced; call {} made one of its name", call.id),
+                None => "is an object, not traced; no recorded call made one of its name".to_owned(),
+            };
+            return (
+                Code::UntracedObject,
+                what,
+                "the record describes what links make, not objects".to_owned(),
+            );
+        }
+        let what = "was not made by a recorded call".to_owned();
+        (Code::Untraced, what, self.likely(member, name, facts, marks, expected))
+    }
+
+    fn likely(
+        &self,
+        member: &str,
+        name: &str,
+        facts: &Facts<'_>,
+        marks: &Marks,
+        expected: &Expected,
+    ) -> String {
+        if marks.go {
+            return "Go's own linker made it, which calls no compiler; it cannot go through the shim".into();
+        }
+        if marks.rust() {
+            return "rustc made it and linked it past the shim: let cargo link with the `cc` of the shim folder \
+                    (CARGO_TARGET_<TRIPLE>_LINKER=cc)"
+                .into();
+        }
+        if expected.machine.is_some_and(|machine| machine != facts.machine) {
+            return "it is for another machine, so it came ready-made with the source or from a dependency; \
+                    take it out, or have it built"
+                .into();
+        }
+        if member.split_once('/').is_some_and(|(folder, _)| folder.strip_suffix(".libs").is_some()) {
+            return "a repair tool copied it from the system (auditwheel's `.libs`); audit the wheel before it is \
+                    repaired, or build that library too"
+                .into();
+        }
+        if let Some(call) = self.maker(name) {
+            return format!(
+                "call {} made a file of this name, and this is not it: it was changed afterwards by a tool outside \
+                 of the shim, or an older one was packed from a build folder that was used again",
+                call.id
+            );
+        }
+        let links = self.log.calls.iter().any(|call| call.kind == Kind::Link && call.probe.is_none());
+        if links {
+            "it came ready-made with the source, or one part of the build calls a compiler by its absolute path \
+             (a cached CMAKE_C_COMPILER, a path in a setup.cfg); `crosswheel log ls --kind link` shows what went \
+             through the shim"
+        } else {
+            "no link went through the shim at all: the build calls a compiler by its absolute path (CC and LDSHARED \
+             of Python's sysconfig, a cached CMAKE_C_COMPILER); set CC and CXX to names, or begin with an empty \
+             build folder"
+        }
+        .into()
+    }
+
+    /// The last call with an output of this file name that is no probe.
+    fn maker(&self, name: &str) -> Option<&'l Call> {
+        let named =
+            |output: &Text| output.bytes().rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
+        self.log.calls.iter().rev().find(|call| call.probe.is_none() && call.outputs.iter().any(named))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
+        _ = write!(out, "{byte:02x}");
+        out
+    })
+}

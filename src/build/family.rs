@@ -1,0 +1,304 @@
+//! One family: a fresh copy of the source, built by its own backend through the shim, held against the record.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::backend::{Backend, Runner};
+use super::interpreter::Interpreter;
+use super::isolation::Environment;
+use super::report::{Calls, FamilyReport};
+use super::reproducible::Reproducible;
+use super::shim::Shims;
+use super::source::Source;
+use super::work::WorkArea;
+use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
+use crate::capture::Log;
+use crate::error::{IoContext, Result};
+
+/// All that the families of a call share.
+pub struct Scene<'a> {
+    /// What was asked for.
+    pub request: &'a Request,
+    /// Where shims come from.
+    pub shims: &'a Shims,
+    /// The work area.
+    pub area: &'a WorkArea,
+    /// The source, patched.
+    pub source: &'a Source,
+    /// Where its copy is built.
+    pub built: &'a Path,
+    /// Its backend.
+    pub backend: &'a Backend,
+    /// Where the backend runs.
+    pub environment: &'a Environment,
+    /// The chosen Python.
+    pub python: &'a Interpreter,
+    /// Settings that make builds alike.
+    pub reproducible: Option<&'a Reproducible>,
+}
+
+type Variables = Vec<(OsString, Option<OsString>)>;
+
+/// Variables for hooks that run natively.
+#[must_use]
+pub fn native_variables(environment: &Environment, area: &WorkArea) -> Variables {
+    let mut variables: Variables = vec![("TMPDIR".into(), Some(area.temporary().into()))];
+    if let (Some(root), Some(scripts)) = (&environment.root, &environment.scripts) {
+        variables.push(("PATH".into(), Some(prepended(scripts, std::env::var_os("PATH").as_deref()))));
+        variables.push(("VIRTUAL_ENV".into(), Some(root.into())));
+        // What these name is not isolated.
+        variables.push(("PYTHONPATH".into(), None));
+        variables.push(("PYTHONHOME".into(), None));
+    }
+    variables
+}
+
+/// A folder in front of a PATH.
+fn prepended(folder: &Path, path: Option<&OsStr>) -> OsString {
+    let mut all = folder.as_os_str().to_owned();
+    if let Some(path) = path.filter(|path| !path.is_empty()) {
+        all.push(":");
+        all.push(path);
+    }
+    all
+}
+
+/// What a variable will be in the build.
+fn lookup(variables: &Variables, name: &str) -> Option<OsString> {
+    match variables.iter().rev().find(|(known, _)| known == name) {
+        Some((_, value)) => value.clone(),
+        None => std::env::var_os(name),
+    }
+}
+
+impl Scene<'_> {
+    /// Builds for one family, the `number`th (from 0); what went wrong is in the report.
+    pub fn build(&self, number: usize, log: &Path, observer: &mut dyn Observer) -> FamilyReport {
+        let start = Instant::now();
+        let family = self.request.families[number].clone();
+        let mut report = FamilyReport { family, log: log.to_owned(), ..FamilyReport::default() };
+        if let Err(error) = self.try_build(number, &mut report, observer) {
+            report.error = Some(error.message);
+            report.hint = error.hint;
+        }
+        report.seconds = start.elapsed().as_secs_f64();
+        report
+    }
+
+    fn try_build(&self, number: usize, report: &mut FamilyReport, observer: &mut dyn Observer) -> Result<()> {
+        let area = self.area;
+        let log = report.log.clone();
+        area.emptied(&area.source_home())?;
+        area.emptied(&area.temporary())?;
+        area.emptied(&area.wheels())?;
+        tree::copy(&self.source.root, self.built, &|_| false)?;
+
+        let mut variables = native_variables(self.environment, area);
+        if let Some(reproducible) = self.reproducible {
+            let set = reproducible.variables().into_iter();
+            variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
+        }
+        let shim = self.shims.open(
+            number,
+            &self.environment.python,
+            &log,
+            area,
+            &|name| lookup(&variables, name),
+            self.reproducible,
+        )?;
+        variables.extend(shim.variables());
+        report.warnings.extend(shim.remarks());
+
+        let backend_log = log.join("backend.log");
+        let runner = Runner {
+            backend: self.backend,
+            environment: self.environment,
+            source: self.built,
+            area,
+            settings: &self.request.config_settings,
+            variables: &variables,
+            umask: self.reproducible.map(|_| 0o022),
+            log: &backend_log,
+        };
+        let mut watch = Watch::new(&shim.record(), &backend_log);
+        let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
+        let bin = shim.bin().to_owned();
+        let record = shim.close().and_then(|path| Log::open(&path));
+        if let Ok(record) = &record {
+            report.calls = calls(record);
+            report.warnings.extend(record.damage.sentences());
+        }
+        let wheel = built?;
+        // Without its record nobody can say what is in the wheel.
+        let record = record?;
+        let failed = failed::compiles(&record, self.built, &backend_log);
+        if self.request.allow_failed_compiles {
+            report.failed_compiles.extend(failed.into_iter().map(|fault| fault.message));
+        } else {
+            report.faults.extend(failed);
+        }
+        self.audit(&wheel, &record, report)?;
+        if self.reproducible.is_some() {
+            self.traces(&wheel, &bin, report)?;
+        }
+        if report.faults.is_empty() {
+            let home = log.parent().unwrap_or(&log);
+            report.wheel = Some(deliver::deliver(&wheel, home)?);
+        } else {
+            report.rejected = Some(deliver::deliver(&wheel, &log)?.path);
+        }
+        Ok(())
+    }
+
+    fn audit(&self, _wheel: &Path, _record: &Log, _report: &mut FamilyReport) -> Result<()> {
+        Ok(())
+    }
+
+    fn traces(&self, wheel: &Path, bin: &Path, report: &mut FamilyReport) -> Result<()> {
+        let found = traces::find(wheel, &[self.area.root(), bin])?;
+        if let Some(first) = found.first() {
+            report.warnings.push(format!(
+                "{} file{} of the wheel name{} a folder of this build ({first}{}): another build gives other bytes",
+                found.len(),
+                plural(found.len(), "s"),
+                if found.len() == 1 { "s" } else { "" },
+                if found.len() == 1 { "" } else { ", …" },
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn calls(record: &Log) -> Calls {
+    let counts = record.counts();
+    #[allow(clippy::cast_precision_loss)] // Microseconds of CPU time stay exact for 285 years.
+    let cpu = counts.cpu as f64 / 1e6;
+    Calls {
+        all: counts.calls,
+        kinds: counts.kinds.iter().map(|(kind, count)| (kind.name(), *count)).collect(),
+        probes: counts.probes,
+        edits: counts.edits,
+        notes: counts.notes,
+        demoted_calls: counts.demoted_calls,
+        demoted: counts.demoted,
+        failed: counts.failed,
+        cpu,
+    }
+}
+
+/// How far a build is, as the record tells while it grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Calls that began.
+    pub begun: usize,
+    /// Calls that ended.
+    pub ended: usize,
+    /// Input of the newest real piece of work.
+    pub current: Option<String>,
+}
+
+/// Follows the record and the backend's output.
+struct Watch {
+    record: Follower,
+    output: Follower,
+    progress: Progress,
+}
+
+impl Watch {
+    fn new(record: &Path, output: &Path) -> Self {
+        Self { record: Follower::new(record), output: Follower::new(output), progress: Progress::default() }
+    }
+
+    fn look(&mut self, observer: &mut dyn Observer) {
+        let output = self.output.more();
+        if !output.is_empty() {
+            observer.event(Event::Output(&output));
+        }
+        let lines = self.record.lines();
+        for line in lines.split(|byte| *byte == b'\n') {
+            self.progress.take(line);
+        }
+        if lines.is_empty() {
+            observer.event(Event::Tick);
+        } else {
+            observer.event(Event::Progress(&self.progress));
+        }
+    }
+}
+
+impl Progress {
+    /// Takes note of a line of the record. What it cannot read it passes over: this is for the eye only.
+    fn take(&mut self, line: &[u8]) {
+        if line.starts_with(br#"{"ev":"end""#) {
+            self.ended += 1;
+        } else if line.starts_with(br#"{"ev":"begin""#) {
+            self.begun += 1;
+            let Ok(begin) = serde_json::from_slice::<Begin>(line) else { return };
+            if begin.probe.is_none()
+                && let Some(first) = begin.inputs.into_iter().next()
+            {
+                let name = Path::new(&first).file_name().map(|name| name.to_string_lossy().into_owned());
+                self.current = name;
+            }
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Begin {
+    probe: Option<String>,
+    #[serde(default, rename = "in")]
+    inputs: Vec<String>,
+}
+
+/// Reads what is appended to a file.
+struct Follower {
+    path: PathBuf,
+    file: Option<File>,
+    rest: Vec<u8>,
+}
+
+impl Follower {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), file: None, rest: Vec::new() }
+    }
+
+    /// All that is new.
+    fn more(&mut self) -> Vec<u8> {
+        let mut new = Vec::new();
+        if self.file.is_none() {
+            self.file = File::open(&self.path).ok();
+        }
+        if let Some(file) = &mut self.file {
+            // Only for the eye: what cannot be read now is read the next time, or not at all.
+            drop(file.read_to_end(&mut new));
+        }
+        new
+    }
+
+    /// All whole lines that are new.
+    fn lines(&mut self) -> Vec<u8> {
+        let new = self.more();
+        self.rest.extend(new);
+        let end = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let rest = self.rest.split_off(end);
+        std::mem::replace(&mut self.rest, rest)
+    }
+}
+
+/// The last lines of a log, for a message.
+pub fn tail(log: &Path, lines: usize) -> Result<String> {
+    const MOST: u64 = 64 << 10;
+    let mut file = File::open(log).context("opening", log)?;
+    let size = file.metadata().context("looking at", log)?.len();
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(size.saturating_sub(MOST)))
+        .and_then(|_| file.read_to_end(&mut bytes))
+        .context("reading", log)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let all: Vec<&str> = text.lines().collect();
+    Ok(all[all.len().saturating_sub(lines)..].join("\n"))
+}

@@ -1,0 +1,109 @@
+//! What is told at the end of a build, for people and (as JSON) for machines.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::patches::Patch;
+
+/// A whole call.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Name of the package, if the source says it.
+    pub name: Option<String>,
+    /// Its version, likewise.
+    pub version: Option<String>,
+    /// What was built: as named, or the address that it was fetched from.
+    pub origin: String,
+    /// SHA-256 of the source distribution that was fetched.
+    pub sha256: Option<String>,
+    /// The Python.
+    pub python: PathBuf,
+    /// `SOURCE_DATE_EPOCH` of a reproducible build.
+    pub epoch: Option<u64>,
+    /// Patches that were applied.
+    pub patches: Vec<Patch>,
+    /// Things to know about the source.
+    pub notes: Vec<String>,
+    /// One for each family, in the order in which they were built.
+    pub families: Vec<FamilyReport>,
+}
+
+impl Report {
+    /// Whether every family gave a wheel without a fault.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.families.iter().all(|family| family.error.is_none() && family.faults.is_empty())
+    }
+}
+
+/// One family.
+#[derive(Debug, Default, Serialize)]
+pub struct FamilyReport {
+    /// Its name.
+    pub family: String,
+    /// The wheel, in the folder of the family.
+    pub wheel: Option<WheelReport>,
+    /// A wheel that was built but has faults: it lies with the log, not where wheels are looked for.
+    pub rejected: Option<PathBuf>,
+    /// Folder with `record.jsonl`, `backend.log` and `setup.log`.
+    pub log: PathBuf,
+    /// How long it took.
+    pub seconds: f64,
+    /// What the compilers did.
+    pub calls: Calls,
+    /// Compiles that failed and that were let through.
+    pub failed_compiles: Vec<String>,
+    /// What is wrong with the build or the wheel.
+    pub faults: Vec<Fault>,
+    /// What is odd, but no fault.
+    pub warnings: Vec<String>,
+    /// Why there is no wheel.
+    pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// A wheel.
+#[derive(Debug, Serialize)]
+pub struct WheelReport {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256.
+    pub sha256: String,
+}
+
+/// Something wrong.
+#[derive(Debug, Serialize)]
+pub struct Fault {
+    /// What and where.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// Counts over the calls that went through the shim.
+#[derive(Debug, Default, Serialize)]
+pub struct Calls {
+    /// All.
+    pub all: usize,
+    /// By kind.
+    pub kinds: BTreeMap<&'static str, usize>,
+    /// Those that are probes.
+    pub probes: usize,
+    /// Changes by rule.
+    pub edits: BTreeMap<String, usize>,
+    /// Notes by rule, such as units left at a higher level.
+    pub notes: BTreeMap<String, usize>,
+    /// Calls that failed under -Werror and were let through.
+    pub demoted_calls: usize,
+    /// Warnings that these let through.
+    pub demoted: usize,
+    /// Calls that failed, probes left out.
+    pub failed: usize,
+    /// CPU seconds.
+    pub cpu: f64,
+}

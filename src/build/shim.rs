@@ -1,0 +1,138 @@
+//! Where a build meets the shim: one session for each family (see [`crate::toolchain::session`]).
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::Request;
+use super::reproducible::Reproducible;
+use super::work::WorkArea;
+use crate::capture::place;
+use crate::error::{Error, IoContext, Result};
+use crate::toolchain::ask::Manner;
+use crate::toolchain::discover::Remark;
+use crate::toolchain::python::Python;
+use crate::toolchain::session::{PATIENCE, Session, SessionOptions};
+use crate::toolchain::{self, Family, Policy, Toolchains, Topology};
+
+/// What is known of all families of a call.
+pub struct Shims {
+    toolchains: Toolchains,
+    families: Vec<(Family, Policy)>,
+}
+
+/// The shim of one family, set up.
+#[derive(Debug)]
+pub struct Shim {
+    session: Session,
+    log: PathBuf,
+}
+
+/// Checks that every family can be built for, before anything is fetched or installed.
+pub fn prepare(request: &Request) -> Result<Shims> {
+    let topology = match &request.topology {
+        Some(file) => Topology::load(file)?,
+        None => Topology::find(&request.cwd)?,
+    };
+    let families = request
+        .families
+        .iter()
+        .map(|name| {
+            let policy = match &request.werror {
+                Some(werror) => Policy { werror: werror.clone() },
+                None => topology.policy.clone(),
+            };
+            Ok((topology.family(name)?.clone(), policy))
+        })
+        .collect::<Result<_>>()?;
+    Ok(Shims { toolchains: Toolchains::builtin(), families })
+}
+
+impl Shims {
+    /// Sets the shim of a family up in the work area. The record is seen in `log` from the start.
+    pub fn open(
+        &self,
+        number: usize,
+        python: &Path,
+        log: &Path,
+        area: &WorkArea,
+        variables: &dyn Fn(&str) -> Option<OsString>,
+        reproducible: Option<&Reproducible>,
+    ) -> Result<Shim> {
+        let (family, policy) = self.families.get(number).ok_or_else(|| Error::failed("no such family"))?;
+        let dir = area.shims();
+        area.emptied(&dir)?;
+        let path = variables("PATH").unwrap_or_default();
+        let cwd = area.source_home();
+        let manner = Manner { path: &path, cwd: &cwd, patience: PATIENCE };
+        let python = Python::ask(python, manner)?;
+        let reproducible = reproducible.map(|it| toolchain::Reproducible {
+            source_date_epoch: it.epoch,
+            maps: it
+                .maps
+                .iter()
+                .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
+                .collect(),
+        });
+        let session = Session::create(&SessionOptions {
+            dir: &dir,
+            toolchains: &self.toolchains,
+            family,
+            policy,
+            reproducible: reproducible.as_ref(),
+            path: &path,
+            cwd: &cwd,
+            variables,
+            python: Some(&python),
+            extra_tools: &[],
+            record: true,
+        })?;
+        let shim = Shim { session, log: log.to_owned() };
+        // While the build runs, `crosswheel log` finds its record where it will be in the end.
+        let link = log.join(place::FILE);
+        symlink(shim.record(), &link).context("linking", &link)?;
+        Ok(shim)
+    }
+}
+
+impl Shim {
+    /// Variables of the build, `None` to remove one.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(OsString, Option<OsString>)> {
+        self.session.environment()
+    }
+
+    /// The shim folder.
+    #[must_use]
+    pub fn bin(&self) -> &Path {
+        &self.session.bin
+    }
+
+    /// Where the record is written.
+    #[must_use]
+    pub fn record(&self) -> PathBuf {
+        self.session.dir.join(place::FILE)
+    }
+
+    /// What could not be used, or only in part.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let told = |remark: &Remark| format!("{} ({}): {}", remark.name, remark.path.display(), remark.what);
+        self.session.remarks.iter().map(told).collect()
+    }
+
+    /// Moves the record, and the sign that some of it was lost, into the log; returns where the record is now.
+    pub fn close(self) -> Result<PathBuf> {
+        let target = self.log.join(place::FILE);
+        for name in [OsStr::new(place::FILE), OsStr::new("record.lost")] {
+            let from = self.session.dir.join(name);
+            if from.is_file() {
+                let part = self.log.join(".record.part");
+                fs::copy(&from, &part).context("copying", &from)?;
+                fs::rename(&part, self.log.join(name)).context("writing", self.log.join(name))?;
+            }
+        }
+        Ok(target)
+    }
+}

@@ -1,0 +1,96 @@
+//! How verbs print: to a terminal in colour and as wide as it is, to a pipe plainly and in full.
+
+use std::io::{BufWriter, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::error::{Error, Result};
+
+/// What is there for orientation only.
+pub(super) const DIM: Style = Style::new().dimmed();
+/// What the eye should find first.
+pub(super) const BOLD: Style = Style::new().bold();
+/// Failed, or taken out.
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+/// Well, or put in.
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+/// To be looked at.
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// Prints to stdout what `write` writes. A reader that has seen enough (`| head`) is no failure.
+pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::new(anstream::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Prints a warning to stderr.
+pub(super) fn warn(message: &str) {
+    let style = YELLOW.bold();
+    anstream::eprintln!("{style}warning:{style:#} {message}");
+}
+
+/// Columns of the terminal; `None` if stdout is none, and nothing should be cut.
+pub(super) fn columns() -> Option<usize> {
+    let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stdout())?;
+    std::io::stdout().is_terminal().then_some(usize::from(columns))
+}
+
+/// A time of so many nanoseconds, for people: three figures, eight columns at most.
+#[expect(clippy::cast_precision_loss, reason = "only three figures are shown")]
+pub(super) fn time(nanoseconds: u64) -> String {
+    let seconds = nanoseconds as f64 / 1e9;
+    match nanoseconds {
+        0..9_950_000 => format!("{:.1} ms", seconds * 1e3),
+        9_950_000..999_500_000 => format!("{:.0} ms", seconds * 1e3),
+        999_500_000..9_995_000_000 => format!("{seconds:.2} s"),
+        9_995_000_000..99_950_000_000 => format!("{seconds:.1} s"),
+        _ => format!("{} m {:02} s", nanoseconds / 60_000_000_000, nanoseconds / 1_000_000_000 % 60),
+    }
+}
+
+/// A number with its thousands set apart.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 call`, `2 calls`.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    format!("{} {what}{}", count(number as u64), if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_have_three_figures() {
+        for (nanoseconds, shown) in [
+            (0, "0.0 ms"),
+            (940_000, "0.9 ms"),
+            (9_949_999, "9.9 ms"),
+            (12_345_678, "12 ms"),
+            (999_499_999, "999 ms"),
+            (1_000_000_000, "1.00 s"),
+            (12_340_000_000, "12.3 s"),
+            (125_000_000_000, "2 m 05 s"),
+        ] {
+            assert_eq!(super::time(nanoseconds), shown);
+        }
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let shown = [0, 999, 1000, 123_456, 1_234_567].map(super::count);
+        assert_eq!(shown, ["0", "999", "1,000", "123,456", "1,234,567"]);
+    }
+}
