@@ -7,6 +7,8 @@ It is run by the Python of the package's own environment, in the unpacked sdist:
 import importlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tomllib
 
@@ -22,7 +24,12 @@ def main() -> None:
     for attribute in filter(None, attributes.split(".")):
         backend = getattr(backend, attribute)
     sys.argv[1:] = []
-    print("wheel:", backend.build_wheel(out, settings or None))
+    try:
+        print("wheel:", backend.build_wheel(out, settings or None))
+    finally:
+        # Meson takes an sccache that it finds, whose server would outlive the build and serve the next one's objects.
+        if shutil.which("sccache"):
+            subprocess.run(["sccache", "--stop-server"], check=False, capture_output=True)
 
 
 if __name__ == "__main__":

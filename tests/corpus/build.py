@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 import zipfile
@@ -55,7 +56,15 @@ def variables(case: Case, programs: Path, jobs: int) -> dict[str, str]:
         "MAKEFLAGS": f"-j{jobs}",
         "CMAKE_BUILD_PARALLEL_LEVEL": str(jobs),
         "MAX_CONCURRENCY": str(jobs),
+        "SCCACHE_SERVER_PORT": str(free_port()),  # a server of this build's own
     }
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 def key(case: Case, build: Build, crosswheel: Path | None) -> str:

@@ -59,9 +59,9 @@ AUTOCONF_ANSWER = re.compile(r"^(configure:\d+: (checking|result:)|\w+_cv_\w+=|#
 AUTOCONF_STATUS = re.compile(r"^[DS]\[\"")
 # What Meson's log says in its own voice; the rest is the commands it ran and their output.
 MESON_ANSWER = re.compile(
-    r"^(\w+ compiler for|\w+ linker for|Checking|Compiler for|Configuring|Dependency|Fetching value|Generating|"
+    r"^(\S+ compiler for the|\S+ linker for the|Checking|Compiler for|Configuring|Dependency|Did not find|Fetching value|Generating|"
     r"Has header|Header|Host machine|Library|Message|Program|Run-time dependency|Run-time|Target machine|Test features|"
-    r"WARNING|Build machine|Found|Compiling)\b.*"
+    r"WARNING|Build machine|Found|Compiling)(?!\w).*"
 )  # fmt: skip
 TEMPORARY = re.compile(r"\btmp[a-z0-9_]{8}\b|\bcmTC_[0-9a-f]{5}\b|\bTryCompile-\w{6}\b")
 TOOLS = (
@@ -81,7 +81,7 @@ def answers(place: str, text: str) -> list[str]:
     """The lines of a file of a configure step that hold an answer."""
     name = place.rsplit("/", 1)[-1]
     if name.startswith("intro-"):
-        return json.dumps(json.loads(text), indent=0, sort_keys=True).splitlines()
+        return json.dumps(in_order(json.loads(text)), indent=0, sort_keys=True).splitlines()
     filters = {
         "CMakeCache.txt": CMAKE_ENTRY,
         "config.log": AUTOCONF_ANSWER,
@@ -91,6 +91,15 @@ def answers(place: str, text: str) -> list[str]:
     wanted = filters.get(name)
     lines = text.splitlines()
     return lines if wanted is None else [line for line in lines if wanted.match(line)]
+
+
+def in_order(value: object) -> object:
+    """Meson's introspection with its lists of named things by name: some of them come in the order of a set."""
+    if isinstance(value, list):
+        value = [in_order(one) for one in value]
+        return sorted(value, key=lambda one: json.dumps(one, sort_keys=True)) if all(
+            isinstance(one, dict) and "name" in one for one in value) else value
+    return {key: in_order(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
 @dataclass

@@ -64,6 +64,11 @@ class Answers(unittest.TestCase):
         text = 'Running compile:\nCommand line: `cc x`\nCompiler for C supports arguments -Wx: NO\nHas header "a.h" : YES\n'
         self.assertEqual(len(compare.answers("build/meson-logs/meson-log.txt", text)), 2)
 
+    def test_introspection_of_meson_is_read_without_the_order_of_its_sets(self):
+        one, two = '[{"name": "a", "v": 1}, {"name": "b"}]', '[{"name": "b"}, {"v": 1, "name": "a"}]'
+        self.assertEqual(compare.answers("intro-x.json", one), compare.answers("intro-x.json", two))
+        self.assertNotEqual(compare.answers("intro-x.json", '["a", "b"]'), compare.answers("intro-x.json", '["b", "a"]'))
+
     def test_a_changed_answer_is_found_with_its_place(self):
         found = compare.configured({"c.h": ["a", "b"]}, {"c.h": ["a", "b"]}, {"c.h": ["a", "c"]})
         self.assertEqual(found.faults, ["c.h: -b", "c.h: +c"])
