@@ -115,12 +115,12 @@ fn settings_reach_the_backend_and_a_repeated_key_is_a_list() {
 fn requirements_are_asked_for_and_installed_without_the_shim() {
     let home = Home::new();
     let plan = "import shutil\ndef requires():\n    print('cc is', shutil.which('cc'))\n    return []\n\
-                def build():\n    return {'cc': shutil.which('cc').encode()}\n";
+                def build():\n    return {'cc': b'shim' if '/cw/bin/cc' in shutil.which('cc') else b'real'}\n";
     home.package("pkg", plan);
     home.build(&["./pkg", "--family", "host", "--out", "out"]).good();
     let setup = fs::read_to_string(home.path("out/host/log/setup.log")).expect("a log");
     assert!(setup.contains("cc is /usr/"), "{setup}");
-    assert!(read_entry(&home, "cc").contains("/cw/bin/cc"));
+    assert_eq!(read_entry(&home, "cc"), "shim");
 }
 
 /// A backend that goes on without an extension that does not compile.
@@ -161,7 +161,12 @@ fn a_backend_that_fails_shows_its_last_lines_and_leaves_the_earlier_wheel() {
     let ran = home.build(&["./pkg", "--family", "host,x86-64-v2", "--out", "out"]).fails(1);
     ran.says("SystemError: no such luck").says("backend.log").says("x86-64-v2: failed");
     assert_eq!(fs::read(home.path(&format!("out/host/{WHEEL}"))).expect("the wheel"), before);
-    assert_eq!(home.leftovers(), Vec::<std::path::PathBuf>::new());
+    let kept = home.leftovers();
+    assert_eq!(kept.len(), 1, "the work area is kept");
+    ran.says(&format!("the work area is kept: {}", kept[0].display()));
+    assert!(
+        kept[0].join("src.host/pkg/ext.c").is_file() && kept[0].join("src.x86-64-v2/pkg/ext.c").is_file()
+    );
 }
 
 #[test]
@@ -310,4 +315,25 @@ fn pip_installs_where_it_has_indexes_of_its_own_that_uv_would_not_ask() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("installing nosuch-distribution with pip"));
     assert!(!home.path("bin/uv.calls").exists());
+}
+
+#[test]
+fn what_was_compiled_past_the_shim_is_a_fault() {
+    let home = Home::new();
+    let plan = "import subprocess\ndef build():\n    subprocess.check_call(['/usr/bin/cc', '-shared', '-fPIC', 'ext.c', '-o', 'ext.so'])\n    return {'tiny/ext.so': open('ext.so', 'rb').read()}\n";
+    home.package("pkg", plan);
+    let ran = home.build(&["./pkg", "--family", "host", "--out", "out"]).fails(1);
+    ran.says("tiny/ext.so: was not made by a recorded call").says("rejected");
+    assert!(!home.path(&format!("out/host/{WHEEL}")).exists());
+}
+
+#[test]
+fn a_family_that_is_not_known_is_refused_before_anything_is_made() {
+    let home = Home::new();
+    home.package("pkg", "");
+    home.build(&["./pkg", "--family", "host,x86-64-v33", "--out", "out"])
+        .fails(2)
+        .says("unknown family `x86-64-v33`");
+    home.build(&["./pkg", "--family", "host,host", "--out", "out"]).fails(2).says("twice");
+    assert!(!home.path("out").exists());
 }

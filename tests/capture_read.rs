@@ -3,7 +3,7 @@
 
 mod records;
 
-use crosswheel::capture::{Damage, Log, Outcome, Text};
+use crosswheel::capture::{Call, Damage, Log, Outcome, Text};
 use crosswheel::error::{Exit, Result};
 use proptest::prelude::*;
 use records::{Record, write};
@@ -47,7 +47,7 @@ fn calls_are_begins_joined_with_their_ends_and_sorted_by_start() {
         .call("000000000005", &json!({"t": 50}), &json!({"exit": null, "error": "no such file"}));
     let log = read(record.text().as_bytes()).unwrap();
     assert_eq!(ids(&log), ["000000000001", "000000000002", "000000000003", "000000000004", "000000000005"]);
-    let outcomes: Vec<Outcome> = log.calls.iter().map(|call| call.outcome()).collect();
+    let outcomes: Vec<Outcome> = log.calls.iter().map(Call::outcome).collect();
     assert_eq!(
         outcomes,
         [Outcome::Succeeded, Outcome::Signal(9), Outcome::InFlight, Outcome::Refused, Outcome::NotStarted]
@@ -83,7 +83,7 @@ fn a_file_without_a_session_is_no_record() {
 #[test]
 fn a_torn_last_line_is_a_call_in_flight() {
     let text = two_calls().text();
-    let log = read(text[..text.len() - 20].as_bytes()).unwrap();
+    let log = read(&text.as_bytes()[..text.len() - 20]).unwrap();
     assert_eq!(ids(&log), ["aaaaaaaaaaaa", "bbbbbbbbbbbb"]);
     assert_eq!(log.calls[1].outcome(), Outcome::InFlight);
     assert_eq!(log.damage, Damage { torn: true, ..Damage::default() });

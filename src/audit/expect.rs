@@ -5,6 +5,7 @@ use crosswheel_shim::plan::Role;
 
 use crate::capture::Session;
 use crate::elf;
+use crate::topology::{Family, Level};
 
 /// What is expected of every ELF file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub struct Expected {
 }
 
 impl Expected {
+    /// What the topology says of a family, in a session for it.
+    #[must_use]
+    pub fn family(family: &Family, session: &Session) -> Self {
+        // For the host, the compiler knows better than a name such as `powerpc64`, of two byte orders.
+        let named = || elf::of_triple(&family.target.machine);
+        let machine = if family.target.is_host() { Self::of(session).machine } else { named() };
+        Self { machine, level: family.level.map(Level::number) }
+    }
+
     /// What a session was set up for, by its own words: the level in the family's name, and the machine
     /// of its compiler.
     #[must_use]

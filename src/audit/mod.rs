@@ -177,7 +177,7 @@ impl Wheel<'_> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let Some(platforms) = expect::platforms(&name) else { return };
         let pure = platforms.iter().all(|platform| *platform == "any");
-        let compiles = self.index.compiles();
+        let works = self.index.works();
         let failed = self.log.failed_work().len();
         if !pure && elves == 0 {
             let failures = match failed {
@@ -195,9 +195,10 @@ impl Wheel<'_> {
                 "`crosswheel log ls --failed --no-probe` shows what went wrong",
             );
         }
-        if pure && compiles > 0 {
-            let what =
-                format!("is tagged any, and its build compiled {compiles} files ({failed} calls failed)");
+        if pure && works > 0 {
+            let what = format!(
+                "is tagged any, and its build made {works} calls to compile and link ({failed} failed)"
+            );
             let hint = "the package may have fallen back to pure Python; `crosswheel log ls --no-probe` shows the calls";
             self.find(Code::PureAfterCompiles, None, what, hint);
         }

@@ -50,15 +50,10 @@ impl<'l> Index<'l> {
         self.files.get(&*hex(&sha256(bytes))).map(|call| (*call, Evidence::Sha256))
     }
 
-    /// Successful compiles that are no probes, links of sources among them.
-    pub(super) fn compiles(&self) -> usize {
-        let compiles = |call: &&Call| matches!(call.kind, Kind::Compile | Kind::Assemble | Kind::Link);
-        self.log
-            .calls
-            .iter()
-            .filter(|call| call.probe.is_none() && call.parent.is_none())
-            .filter(compiles)
-            .count()
+    /// Compiles and links that are no probes, whether they went well or not.
+    pub(super) fn works(&self) -> usize {
+        let work = |call: &&Call| call.probe.is_none() && call.parent.is_none() && call.makes();
+        self.log.calls.iter().filter(work).count()
     }
 
     /// What to say of a file that no call made: code, what is wrong, the likely way and the mend.

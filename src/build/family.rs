@@ -9,12 +9,13 @@ use std::time::Instant;
 use super::backend::{Backend, Runner};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
-use super::report::{Calls, FamilyReport};
+use super::report::{Calls, FamilyReport, Fault};
 use super::reproducible::Reproducible;
-use super::shim::Shims;
+use super::shim::Shim;
 use super::source::Source;
 use super::work::WorkArea;
 use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
+use crate::audit::{Expected, Severity, audit};
 use crate::capture::Log;
 use crate::error::{IoContext, Result};
 
@@ -22,8 +23,6 @@ use crate::error::{IoContext, Result};
 pub struct Scene<'a> {
     /// What was asked for.
     pub request: &'a Request,
-    /// Where shims come from.
-    pub shims: &'a Shims,
     /// The work area.
     pub area: &'a WorkArea,
     /// The source, patched.
@@ -78,7 +77,7 @@ impl Scene<'_> {
     /// Builds for one family, the `number`th (from 0); what went wrong is in the report.
     pub fn build(&self, number: usize, log: &Path, observer: &mut dyn Observer) -> FamilyReport {
         let start = Instant::now();
-        let family = self.request.families[number].clone();
+        let family = self.request.families[number].name.clone();
         let mut report = FamilyReport { family, log: log.to_owned(), ..FamilyReport::default() };
         if let Err(error) = self.try_build(number, &mut report, observer) {
             report.error = Some(error.message);
@@ -101,8 +100,8 @@ impl Scene<'_> {
             let set = reproducible.variables().into_iter();
             variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
         }
-        let shim = self.shims.open(
-            number,
+        let shim = Shim::open(
+            &self.request.families[number],
             &self.environment.python,
             &log,
             area,
@@ -125,7 +124,6 @@ impl Scene<'_> {
         };
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
-        let bin = shim.bin().to_owned();
         let record = shim.close().and_then(|path| Log::open(&path));
         if let Ok(record) = &record {
             report.calls = calls(record);
@@ -140,9 +138,9 @@ impl Scene<'_> {
         } else {
             report.faults.extend(failed);
         }
-        self.audit(&wheel, &record, report)?;
-        if self.reproducible.is_some() {
-            self.traces(&wheel, &bin, report)?;
+        audit_wheel(&wheel, &record, report)?;
+        if self.reproducible.is_some() && report.faults.is_empty() {
+            self.traces(&wheel, report)?;
         }
         if report.faults.is_empty() {
             let home = log.parent().unwrap_or(&log);
@@ -153,12 +151,8 @@ impl Scene<'_> {
         Ok(())
     }
 
-    fn audit(&self, _wheel: &Path, _record: &Log, _report: &mut FamilyReport) -> Result<()> {
-        Ok(())
-    }
-
-    fn traces(&self, wheel: &Path, bin: &Path, report: &mut FamilyReport) -> Result<()> {
-        let found = traces::find(wheel, &[self.area.root(), bin])?;
+    fn traces(&self, wheel: &Path, report: &mut FamilyReport) -> Result<()> {
+        let found = traces::find(wheel, &[self.area.root()])?;
         if let Some(first) = found.first() {
             report.warnings.push(format!(
                 "{} file{} of the wheel name{} a folder of this build ({first}{}): another build gives other bytes",
@@ -170,6 +164,22 @@ impl Scene<'_> {
         }
         Ok(())
     }
+}
+
+/// Holds the wheel against the record.
+fn audit_wheel(wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
+    let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
+    report.elf_files = found.checked.len();
+    report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
+    for finding in &found.findings {
+        let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));
+        let message = format!("{place}{} [{}]", finding.what, finding.code.name());
+        match finding.severity {
+            Severity::Fault => report.faults.push(Fault { message, hint: Some(finding.hint.clone()) }),
+            Severity::Note => report.warnings.push(message),
+        }
+    }
+    Ok(())
 }
 
 fn calls(record: &Log) -> Calls {

@@ -93,7 +93,8 @@ impl Installer {
 /// Whether pip is configured for other indexes than PyPI. Build dependencies must come from where the user says that
 /// packages come from, and uv reads neither pip.conf nor pip's variables.
 fn has_indexes_of_its_own(python: &Interpreter) -> Result<bool> {
-    const SETTINGS: [&str; 5] = [".index-url=", ".extra-index-url=", ".find-links=", ".no-index=", ".constraint="];
+    const SETTINGS: [&str; 5] =
+        [".index-url=", ".extra-index-url=", ".find-links=", ".no-index=", ".constraint="];
     if python.pip.is_none() {
         return Ok(false);
     }

@@ -57,7 +57,7 @@ use source::Origin;
 use work::WorkArea;
 
 use crate::error::{Error, IoContext, Result};
-use crate::toolchain::Werror;
+use crate::topology::Family;
 
 /// What a build writes into a log folder, besides a wheel that was rejected.
 const LOG_FILES: [&str; 4] = ["record.jsonl", "record.lost", "backend.log", "setup.log"];
@@ -68,14 +68,8 @@ const LOG_FILES: [&str; 4] = ["record.jsonl", "record.lost", "backend.log", "set
 pub struct Request {
     /// Folder, source distribution or requirement.
     pub source: OsString,
-    /// The folder from which the topology is looked for.
-    pub cwd: PathBuf,
-    /// The topology; the nearest at or above `cwd` if none is named.
-    pub topology: Option<PathBuf>,
-    /// What becomes of `-Werror`, in place of what the topology says.
-    pub werror: Option<Werror>,
-    /// Families, in the order in which they are built.
-    pub families: Vec<String>,
+    /// Families with their policies, in the order in which they are built.
+    pub families: Vec<Family>,
     /// Wheels go to `out/<family>/`.
     pub out: PathBuf,
     /// Path or name of the Python.
@@ -90,7 +84,7 @@ pub struct Request {
     pub patches: Option<PathBuf>,
     /// Leave time and folder names as they are.
     pub not_reproducible: bool,
-    /// Keep the work area.
+    /// Keep the work area; it is kept anyhow when a backend fails.
     pub keep: bool,
     /// Let compiles fail that the backend does without.
     pub allow_failed_compiles: bool,
@@ -133,22 +127,17 @@ pub trait Observer {
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     // What can be seen to be wrong is told before anything is made.
     Origin::of(&request.source)?;
-    let shims = shim::prepare(request)?;
     let mut area = WorkArea::create()?;
-    let done = build_in(request, &shims, &mut area, observer);
-    if request.keep && interrupt::caught().is_none() {
+    let done = build_in(request, &mut area, observer);
+    let failed = done.as_ref().is_ok_and(|report| report.families.iter().any(|one| one.error.is_some()));
+    if (request.keep || failed) && interrupt::caught().is_none() {
         let kept = area.keep();
         observer.event(Event::Note(&format!("the work area is kept: {}", kept.display())));
     }
     done
 }
 
-fn build_in(
-    request: &Request,
-    shims: &shim::Shims,
-    area: &mut WorkArea,
-    observer: &mut dyn Observer,
-) -> Result<Report> {
+fn build_in(request: &Request, area: &mut WorkArea, observer: &mut dyn Observer) -> Result<Report> {
     let logs = prepare_logs(request)?;
     let setup_log = logs[0].join("setup.log");
     let mut setup = Setup::new(request, area, &setup_log);
@@ -182,7 +171,6 @@ fn build_in(
     }
     let scene = Scene {
         request,
-        shims,
         area,
         source: &source,
         built: &built,
@@ -192,14 +180,14 @@ fn build_in(
         reproducible: reproducible.as_ref(),
     };
     let mut families = Vec::new();
-    for (index, name) in request.families.iter().enumerate() {
+    for (index, Family { name, .. }) in request.families.iter().enumerate() {
         observer.event(Event::Begin { family: name, number: index + 1, of: request.families.len() });
         if index > 0 && setup_log.is_file() {
             fs::copy(&setup_log, logs[index].join("setup.log")).context("copying", &setup_log)?;
         }
         let report = scene.build(index, &logs[index], observer);
         interrupt::check()?;
-        if request.keep {
+        if request.keep || report.error.is_some() {
             area.set_aside(name)?;
         }
         observer.event(Event::End(&report));
@@ -234,7 +222,7 @@ pub fn list_patches(request: &Request, observer: &mut dyn Observer) -> Result<(S
 fn prepare_logs(request: &Request) -> Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     for family in &request.families {
-        let log = request.out.join(family).join("log");
+        let log = request.out.join(&family.name).join("log");
         fs::create_dir_all(&log).context("making", &log)?;
         let log = fs::canonicalize(&log).context("looking at", &log)?;
         for entry in fs::read_dir(&log).context("reading the folder", &log)? {

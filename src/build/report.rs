@@ -53,6 +53,10 @@ pub struct FamilyReport {
     pub seconds: f64,
     /// What the compilers did.
     pub calls: Calls,
+    /// ELF files in the wheel.
+    pub elf_files: usize,
+    /// Those of them that the audit traced to a call in the record.
+    pub traced: usize,
     /// Compiles that failed and that were let through.
     pub failed_compiles: Vec<String>,
     /// What is wrong with the build or the wheel.

@@ -5,7 +5,6 @@
     reason = "the method's path would fix the lifetime of the runner, which is made inside"
 )]
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::backend::{Backend, Runner};
@@ -74,7 +73,7 @@ impl<'a> Setup<'a> {
             Origin::Folder(folder) => {
                 observer.event(Event::Step("copying the source"));
                 let outputs: Vec<PathBuf> =
-                    request.families.iter().map(|family| request.out.join(family)).collect();
+                    request.families.iter().map(|family| request.out.join(&family.name)).collect();
                 source::from_folder(folder, &outputs, self.area)?
             }
             Origin::Archive(file) => source::from_archive(file, self.area)?,

@@ -5,22 +5,16 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::Request;
 use super::reproducible::Reproducible;
 use super::work::WorkArea;
 use crate::capture::place;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 use crate::toolchain::ask::Manner;
 use crate::toolchain::discover::Remark;
 use crate::toolchain::python::Python;
 use crate::toolchain::session::{PATIENCE, Session, SessionOptions};
-use crate::toolchain::{self, Family, Policy, Toolchains, Topology};
-
-/// What is known of all families of a call.
-pub struct Shims {
-    toolchains: Toolchains,
-    families: Vec<(Family, Policy)>,
-}
+use crate::toolchain::{self, Toolchains};
+use crate::topology::Family;
 
 /// The shim of one family, set up.
 #[derive(Debug)]
@@ -29,38 +23,16 @@ pub struct Shim {
     log: PathBuf,
 }
 
-/// Checks that every family can be built for, before anything is fetched or installed.
-pub fn prepare(request: &Request) -> Result<Shims> {
-    let topology = match &request.topology {
-        Some(file) => Topology::load(file)?,
-        None => Topology::find(&request.cwd)?,
-    };
-    let families = request
-        .families
-        .iter()
-        .map(|name| {
-            let policy = match &request.werror {
-                Some(werror) => Policy { werror: werror.clone() },
-                None => topology.policy.clone(),
-            };
-            Ok((topology.family(name)?.clone(), policy))
-        })
-        .collect::<Result<_>>()?;
-    Ok(Shims { toolchains: Toolchains::builtin(), families })
-}
-
-impl Shims {
+impl Shim {
     /// Sets the shim of a family up in the work area. The record is seen in `log` from the start.
     pub fn open(
-        &self,
-        number: usize,
+        family: &Family,
         python: &Path,
         log: &Path,
         area: &WorkArea,
         variables: &dyn Fn(&str) -> Option<OsString>,
         reproducible: Option<&Reproducible>,
-    ) -> Result<Shim> {
-        let (family, policy) = self.families.get(number).ok_or_else(|| Error::failed("no such family"))?;
+    ) -> Result<Self> {
         let dir = area.shims();
         area.emptied(&dir)?;
         let path = variables("PATH").unwrap_or_default();
@@ -77,9 +49,9 @@ impl Shims {
         });
         let session = Session::create(&SessionOptions {
             dir: &dir,
-            toolchains: &self.toolchains,
+            toolchains: &Toolchains::builtin(),
             family,
-            policy,
+            policy: &family.policy,
             reproducible: reproducible.as_ref(),
             path: &path,
             cwd: &cwd,
@@ -88,25 +60,17 @@ impl Shims {
             extra_tools: &[],
             record: true,
         })?;
-        let shim = Shim { session, log: log.to_owned() };
+        let shim = Self { session, log: log.to_owned() };
         // While the build runs, `crosswheel log` finds its record where it will be in the end.
         let link = log.join(place::FILE);
         symlink(shim.record(), &link).context("linking", &link)?;
         Ok(shim)
     }
-}
 
-impl Shim {
     /// Variables of the build, `None` to remove one.
     #[must_use]
     pub fn variables(&self) -> Vec<(OsString, Option<OsString>)> {
         self.session.environment()
-    }
-
-    /// The shim folder.
-    #[must_use]
-    pub fn bin(&self) -> &Path {
-        &self.session.bin
     }
 
     /// Where the record is written.

@@ -1,7 +1,8 @@
 //! The work area of one call: a temporary folder in which all is unpacked, installed and built.
 //!
 //! Its name has a fixed length and each part a fixed place, so that two builds differ in nothing but six letters,
-//! which the prefix maps take out again. It is gone when the call ends, unless it is asked to stay.
+//! which the prefix maps take out again. It is gone when the call ends, unless it is asked to stay or a backend has
+//! failed in it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -9,6 +9,7 @@ use super::out::{self, BOLD, DIM, GREEN, RED, YELLOW};
 use crate::audit::{Expected, Finding, Report, Severity, audit};
 use crate::capture::{Log, place};
 use crate::error::{Error, Exit, IoContext, Result};
+use crate::topology::Topology;
 
 /// Arguments of `audit`.
 #[derive(clap::Args)]
@@ -65,20 +66,28 @@ fn log_of(wheel: &Path, named: Option<&Path>) -> Result<PathBuf> {
     if beside.is_file() {
         return Ok(beside);
     }
-    let here = std::env::current_dir().context("cannot tell the working folder", Path::new("."))?;
-    place::newest(&here).map_err(|error| error.hint("name the record of the build with --log"))
+    place::newest(&here()?).map_err(|error| error.hint("name the record of the build with --log"))
+}
+
+fn here() -> Result<PathBuf> {
+    std::env::current_dir().context("cannot tell the working folder", Path::new("."))
 }
 
 /// What the wheels must be. A family that the record is not of would make every answer wrong.
 fn expected(log: &Log, family: Option<&str>) -> Result<Expected> {
-    match family {
-        Some(family) if family != log.session.family => Err(Error::usage(format!(
-            "{}: is the record of a build for {}, not for {family}",
-            log.path.display(),
-            log.session.family
+    let recorded = &log.session.family;
+    if let Some(family) = family.filter(|family| family != recorded) {
+        let path = log.path.display();
+        return Err(Error::usage(format!(
+            "{path}: is the record of a build for {recorded}, not for {family}"
         ))
-        .hint("name the record of that family with --log")),
-        _ => Ok(Expected::of(&log.session)),
+        .hint("name the record of that family with --log"));
+    }
+    // The topology of here may not know the family of a record from elsewhere, which tells enough itself.
+    match Topology::find(&here()?)?.family(recorded) {
+        Ok(known) => Ok(Expected::family(known, &log.session)),
+        Err(error) if family.is_some() => Err(error),
+        Err(_) => Ok(Expected::of(&log.session)),
     }
 }
 

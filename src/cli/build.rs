@@ -1,19 +1,21 @@
 //! `crosswheel build`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::session::WerrorChoice;
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
 use crate::error::{Error, Exit, Result};
-use crate::toolchain::Werror;
+use crate::topology::{Family, Topology};
 
 mod summary;
 mod view;
 
 /// Arguments of `build`.
 #[derive(clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Args {
     /// A folder, a source distribution (.tar.gz, .zip), or a requirement such as `name==version`, whose source
@@ -35,8 +37,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     topology: Option<PathBuf>,
     /// What becomes of -Werror: keep, drop, demote, or add=WARNING,… [default: as the topology says]
-    #[arg(long, value_name = "POLICY", value_parser = super::session::werror)]
-    werror: Option<Werror>,
+    #[arg(long, value_name = "POLICY", value_parser = WerrorChoice::parse)]
+    werror: Option<WerrorChoice>,
     /// The Python to build with: a path, a name on PATH, or a version such as 3.12 [default: python3]
     #[arg(long, value_name = "PATH|NAME")]
     python: Option<OsString>,
@@ -49,7 +51,7 @@ pub(super) struct Args {
     /// Setting for the build backend; may be given more than once
     #[arg(short = 'C', long = "config-setting", value_name = "KEY[=VALUE]")]
     config_settings: Vec<String>,
-    /// Folder of patches [default: `patches`, if it is there]
+    /// Folder of patches [default: `patches` beside the topology, if it is there]
     #[arg(long, value_name = "DIR")]
     patches: Option<PathBuf>,
     /// Show which patches apply and why they are needed, and build nothing
@@ -61,7 +63,7 @@ pub(super) struct Args {
     /// Let compiles fail that the backend does without, such as optional extensions
     #[arg(long)]
     allow_failed_compiles: bool,
-    /// Keep the work area: source, environment, temporary files
+    /// Keep the work area (source, environment, temporary files) even if all goes well
     #[arg(long)]
     keep: bool,
     /// Show the backend's output as it comes
@@ -113,8 +115,6 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
 }
 
 fn request(args: Args) -> Result<Request> {
-    let cwd = std::env::current_dir()
-        .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
     let mut config_settings = Vec::new();
     for setting in args.config_settings {
         let (key, value) = setting.split_once('=').unwrap_or((&setting, ""));
@@ -124,17 +124,21 @@ fn request(args: Args) -> Result<Request> {
         }
         config_settings.push((key.to_owned(), value.to_owned()));
     }
-    let default_patches = || Some(PathBuf::from("patches")).filter(|folder| folder.is_dir());
-    let mut families = args.families;
-    families.retain(|family| !family.is_empty());
-    if let Some(twice) = families.iter().enumerate().find(|(i, name)| families[..*i].contains(name)) {
-        return Err(Error::usage(format!("--family names {} twice", twice.1)));
+    let (topology, beside) = topology(args.topology.as_deref())?;
+    let default_patches = || Some(beside.join("patches")).filter(|folder| folder.is_dir());
+    let mut families: Vec<Family> = Vec::new();
+    for name in args.families.iter().filter(|name| !name.is_empty()) {
+        if families.iter().any(|family| family.name == *name) {
+            return Err(Error::usage(format!("--family names {name} twice")));
+        }
+        let mut family = topology.family(name)?.clone();
+        if let Some(werror) = &args.werror {
+            werror.apply(&mut family.policy)?;
+        }
+        families.push(family);
     }
     Ok(Request {
         source: args.source,
-        cwd,
-        topology: args.topology,
-        werror: args.werror,
         families,
         out: args.out.unwrap_or_default(),
         python: args.python,
@@ -150,4 +154,19 @@ fn request(args: Args) -> Result<Request> {
         keep: args.keep,
         allow_failed_compiles: args.allow_failed_compiles,
     })
+}
+
+/// The topology, and the folder that it lies in: the working folder for the built-in one.
+fn topology(named: Option<&Path>) -> Result<(Topology, PathBuf)> {
+    let cwd = std::env::current_dir()
+        .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
+    let topology = match named {
+        Some(file) if !file.is_file() => {
+            return Err(Error::usage(format!("there is no topology {}", file.display())));
+        }
+        Some(file) => Topology::load(file)?,
+        None => Topology::find(&cwd)?,
+    };
+    let beside = topology.path.as_deref().and_then(Path::parent).map(|folder| cwd.join(folder));
+    Ok((topology, beside.unwrap_or(cwd)))
 }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 
 /// A record in the making.
 #[derive(Clone)]
-pub struct Record {
-    pub lines: Vec<String>,
+pub(crate) struct Record {
+    pub(crate) lines: Vec<String>,
     clock: u64,
 }
 
 /// A line: the event's name first, as the shim writes it.
-pub fn line(event: &str, fields: &Value) -> String {
+pub(crate) fn line(event: &str, fields: &Value) -> String {
     let rest = fields.to_string();
     let rest = rest.strip_prefix('{').unwrap();
     let comma = if rest == "}" { "" } else { "," };
@@ -34,12 +34,12 @@ fn with(mut base: Value, more: &Value) -> Value {
 }
 
 impl Record {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(&json!({}))
     }
 
     /// A record whose session has these fields.
-    pub fn of(session: &Value) -> Self {
+    pub(crate) fn of(session: &Value) -> Self {
         let base = json!({
             "v": 1, "tool": "crosswheel 0.1.0", "family": "x86-64-v3", "werror": "keep", "plan": "00ff",
             "bin": "/w/.crosswheel/s1/bin", "t": 1_000_000_000_u64,
@@ -50,7 +50,7 @@ impl Record {
     }
 
     /// A call that was begun and not ended.
-    pub fn begin(mut self, id: &str, fields: &Value) -> Self {
+    pub(crate) fn begin(mut self, id: &str, fields: &Value) -> Self {
         self.clock += 1_000_000;
         let base = json!({
             "id": id, "t": self.clock, "pid": 10, "ppid": 9, "tool": "cc", "real": "/usr/bin/gcc",
@@ -62,7 +62,7 @@ impl Record {
     }
 
     /// The end of a call.
-    pub fn end(mut self, id: &str, fields: &Value) -> Self {
+    pub(crate) fn end(mut self, id: &str, fields: &Value) -> Self {
         self.clock += 5_000_000;
         let base = json!({
             "id": id, "t": self.clock, "dur": 5_000_000, "exit": 0, "user": 3000, "sys": 1000, "rss": 20_000,
@@ -72,22 +72,22 @@ impl Record {
     }
 
     /// A whole call.
-    pub fn call(self, id: &str, begin: &Value, end: &Value) -> Self {
+    pub(crate) fn call(self, id: &str, begin: &Value, end: &Value) -> Self {
         self.begin(id, begin).end(id, end)
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines.iter().fold(String::new(), |text, line| text + line + "\n")
     }
 
     /// Writes it as `folder/record.jsonl`.
-    pub fn write(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         write(folder, self.text().as_bytes())
     }
 }
 
 /// Writes bytes as `folder/record.jsonl`.
-pub fn write(folder: &Path, bytes: &[u8]) -> PathBuf {
+pub(crate) fn write(folder: &Path, bytes: &[u8]) -> PathBuf {
     std::fs::create_dir_all(folder).unwrap();
     let path = folder.join("record.jsonl");
     std::fs::write(&path, bytes).unwrap();

@@ -56,6 +56,13 @@ fn print(family: &FamilyReport) {
     if let Some(path) = &family.rejected {
         anstream::println!("  rejected  {}", path.display());
     }
+    if family.wheel.is_some() || family.rejected.is_some() {
+        anstream::println!(
+            "  audit     {} of {} ELF files made by a recorded call",
+            family.traced,
+            family.elf_files
+        );
+    }
     calls(&family.calls);
     for told in &family.failed_compiles {
         anstream::println!("  passed    {told}");

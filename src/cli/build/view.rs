@@ -139,13 +139,8 @@ impl Observer for View {
 
 /// Columns of the terminal, less one.
 fn width() -> usize {
-    // SAFETY: TIOCGWINSZ writes one `winsize`, for which all zeros is a valid value, into memory that is ours.
-    let size = unsafe {
-        let mut size: libc::winsize = std::mem::zeroed();
-        libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &raw mut size);
-        size
-    };
-    if size.ws_col > 0 { usize::from(size.ws_col) - 1 } else { 79 }
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    size.map_or(79, |(terminal_size::Width(columns), _)| usize::from(columns).saturating_sub(1))
 }
 
 /// A duration as people read it.
