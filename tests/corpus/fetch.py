@@ -17,6 +17,7 @@ import ssl
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 import urllib.parse
 import urllib.request
@@ -96,9 +97,9 @@ def sdist(name: str, version: str, sha256: str, folder: Path) -> Path:
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError(f"the sdist of {name} {version} is not the one that is pinned")
     folder.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part")
-    part.write_bytes(data)
-    part.rename(kept)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as part:
+        part.write(data)
+    os.rename(part.name, kept)
     return kept
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import build
@@ -26,8 +27,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--packages", help="names of packages.toml, by commas [default: all]")
     parser.add_argument("--checks", default=",".join(cases.CHECKS), help="which checks, by commas [default: all]")
     parser.add_argument("--work", type=Path, default=Path("target/corpus"), help="folder of the builds")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="compiles at a time")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cases, and compiles of one, at a time")
     return parser.parse_args()
+
+
+def one_case(case: cases.Case, checks: list[str], crosswheel: Path, jobs: int) -> dict[str, dict]:
+    """Makes the builds of a case, and checks them."""
+    made = {}
+    for one in cases.builds(checks):
+        made[one.name] = build.make(case, one, crosswheel, jobs)
+        print(f"{case.label}: {one.name}: exit {made[one.name]['exit']}, {made[one.name]['seconds']} s", flush=True)
+    found = {name: check.ALL[name](case, made) for name in checks}
+    for name, one in found.items():
+        print(f"{case.label}: {name}: {report.verdict(one)}", flush=True)
+    return found
 
 
 def main() -> int:
@@ -46,16 +59,14 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     prepare.apt(wanted)
 
+    def work_on(case: cases.Case) -> dict[str, dict]:
+        return one_case(case, checks, asked.crosswheel, asked.jobs)
+
     results: dict[str, dict[str, dict]] = {}
-    for case in wanted:
-        made = {}
-        for one in cases.builds(checks):
-            made[one.name] = build.make(case, one, asked.crosswheel, asked.jobs)
-            print(f"{case.label}: {one.name}: exit {made[one.name]['exit']}, {made[one.name]['seconds']} s", flush=True)
-        results[case.label] = {name: check.ALL[name](case, made) for name in checks}
-        for name, found in results[case.label].items():
-            print(f"{case.label}: {name}: {report.verdict(found)}", flush=True)
-        report.write(results, work)
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        for case, found in zip(wanted, pool.map(work_on, wanted)):
+            results[case.label] = found
+            report.write(results, work)
     print(report.write(results, work).read_text())
     return 1 if report.has_faults(results) else 0
 
