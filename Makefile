@@ -41,7 +41,7 @@ fuzz: ## Run every fuzz target for SECONDS each
 	fuzz/run.sh $(SECONDS)
 
 docs: ## Make the generated pages anew
-	UPDATE_DOCS=1 cargo test --locked --test docs
+	UPDATE_DOCS=1 cargo test --locked --test docs --test flags_doc
 
 clean: ## Remove what was built
 	cargo clean

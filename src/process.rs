@@ -21,6 +21,9 @@ const ENDING: &[libc::c_int] = &[libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc
 /// The command that runs now; 0 if none does. One at a time: a process has one terminal.
 static RUNNING: AtomicI32 = AtomicI32::new(0);
 
+/// A signal that came while the command was starting and could not be sent on yet; 0 if none did.
+static EARLY: AtomicI32 = AtomicI32::new(0);
+
 /// Runs a command to its end, with these variables set or taken away.
 pub fn run(command: &[OsString], environment: &[(OsString, Option<OsString>)]) -> Result<ExitStatus> {
     let Some((program, args)) = command.split_first() else {
@@ -37,7 +40,13 @@ pub fn run(command: &[OsString], environment: &[(OsString, Option<OsString>)]) -
     let waiting = Waiting::begin();
     let mut child = ask::start(&mut child).map_err(|source| not_started(program, &source))?;
     // An id of a process is a positive `pid_t`; the standard library only shows it unsigned.
-    RUNNING.store(child.id().cast_signed(), Ordering::SeqCst);
+    let id = child.id().cast_signed();
+    RUNNING.store(id, Ordering::SeqCst);
+    let early = EARLY.swap(0, Ordering::SeqCst);
+    if early > 0 {
+        // SAFETY: `kill` takes two numbers. The child was not waited for, so the id is its own.
+        unsafe { libc::kill(id, early) };
+    }
     let status = child.wait().map_err(|source| Error::io("cannot wait for", program, &source));
     RUNNING.store(0, Ordering::SeqCst);
     drop(waiting);
@@ -79,6 +88,7 @@ struct Waiting(Vec<(libc::c_int, libc::sigaction)>);
 
 impl Waiting {
     fn begin() -> Self {
+        EARLY.store(0, Ordering::SeqCst);
         let mut before = Vec::new();
         for &signal in ENDING {
             // SAFETY: `sigaction` only writes to `old` and reads `new`, both of which live through the calls; all
@@ -113,15 +123,20 @@ impl Drop for Waiting {
 /// Sends on what a process sent to us alone. What the kernel sent (a key of the terminal) has reached the whole
 /// group already. A handler, unlike "ignore", is gone in the command once it is started.
 extern "C" fn send_on(signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the kernel gives a valid `info` to a handler with SA_SIGINFO.
+    if unsafe { (*info).si_code } > 0 {
+        return;
+    }
     let running = RUNNING.load(Ordering::SeqCst);
-    // SAFETY: the kernel gives a valid `info` to a handler with SA_SIGINFO. Reading it, an atomic load and `kill`
-    // are all allowed in a handler. `errno`, which `kill` may set, is put back.
+    if running == 0 {
+        EARLY.store(signal, Ordering::SeqCst);
+        return;
+    }
+    // SAFETY: `kill` is allowed in a handler; `errno`, which it may set, is put back.
     unsafe {
-        if running > 0 && (*info).si_code <= 0 {
-            let errno = libc::__errno_location();
-            let before = *errno;
-            libc::kill(running, signal);
-            *errno = before;
-        }
+        let errno = libc::__errno_location();
+        let before = *errno;
+        libc::kill(running, signal);
+        *errno = before;
     }
 }

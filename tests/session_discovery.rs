@@ -102,8 +102,11 @@ fn a_compiler_that_does_not_say_what_it_is_is_recorded_and_never_guessed_at() {
 /// A cache is a binary; that of the tests is never run.
 const CACHE: &str = "\x7fELF, or nearly so";
 
+/// What is done, and how.
+type Way = (&'static str, fn(&Shop));
+
 /// Three ways in which a cache stands under a compiler's name.
-fn masquerades() -> [(&'static str, fn(&Shop)); 3] {
+fn masquerades() -> [Way; 3] {
     [
         ("a link", |shop| shop.link("../real/ccache", "cache/gcc")),
         ("a hard link", |shop| {

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anstream::println;
-use anstyle::{AnsiColor, Style};
 use crosswheel_shim::dispatch::{Target, dispatch};
 use crosswheel_shim::invocation::Invocation;
 use crosswheel_shim::plan::Plan;
@@ -15,7 +14,8 @@ use crosswheel_shim::probe::{Place, temp_folder};
 use crosswheel_shim::rewrite::{Decision, Edit};
 use crosswheel_shim::{record, run as shim};
 
-use super::{quote, session};
+use super::out::{BOLD, DIM, GREEN, RED, YELLOW};
+use super::{CYAN, quote, session};
 use crate::environment;
 use crate::error::{Error, Exit, IoContext, Result};
 
@@ -209,10 +209,3 @@ fn lossy(bytes: &[u8]) -> String {
 fn line<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> String {
     words.into_iter().map(quote).collect::<Vec<_>>().join(" ")
 }
-
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
-const RED: Style = AnsiColor::Red.on_default();
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
-const CYAN: Style = AnsiColor::Cyan.on_default().bold();

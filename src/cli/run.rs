@@ -1,15 +1,12 @@
 //! `crosswheel run`: any command with the shim first on PATH.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
+use super::out::{self, DIM};
 use super::session;
+use crate::capture::{Disposition, Log};
 use crate::error::Result;
 use crate::process;
 
@@ -34,65 +31,33 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     }
     let status = process::run(&command, &session.environment())?;
     if !quiet && let Some(record) = &session.record {
-        let counts = Counts::of(record);
-        let dim = anstyle::Style::new().dimmed();
-        anstream::eprintln!(
-            "{dim}crosswheel: {} for {}; record: {}{dim:#}",
-            counts.text(),
-            wanted.family,
-            record.display()
-        );
+        summary(&wanted.family, record);
     }
     // The session's lock goes before a signal may end this process.
     drop(session);
     Ok(process::pass_on(status))
 }
 
-/// What a record holds, for one line of summary.
-#[derive(Default)]
-struct Counts {
-    calls: usize,
-    probes: usize,
-    edits: usize,
-    refused: usize,
-}
-
-impl Counts {
-    fn of(record: &Path) -> Self {
-        #[derive(Deserialize)]
-        struct Line {
-            ev: String,
-            probe: Option<IgnoredAny>,
-            #[serde(default)]
-            edits: Vec<Edit>,
-            disp: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct Edit {
-            before: Option<serde_json::Value>,
-            after: Option<serde_json::Value>,
-        }
-        let mut counts = Self::default();
-        // A summary is not worth an error: a record that cannot be read has its own verb, `log`.
-        let Ok(file) = File::open(record) else { return counts };
-        for line in BufReader::new(file).split(b'\n').map_while(Result::ok) {
-            let Ok(line) = serde_json::from_slice::<Line>(&line) else { continue };
-            if line.ev == "begin" {
-                counts.calls += 1;
-                counts.probes += usize::from(line.probe.is_some());
-                counts.edits += line.edits.iter().filter(|edit| edit.before != edit.after).count();
-                counts.refused += usize::from(line.disp.as_deref() == Some("refused"));
-            }
-        }
-        counts
+/// One line on what was seen. A record that cannot be read is not worth an error here: `log` tells of it.
+fn summary(family: &str, record: &Path) {
+    let Ok(log) = Log::open(record) else { return };
+    let counts = log.counts();
+    let refused = log.calls.iter().filter(|call| call.disposition == Disposition::Refused).count();
+    let edits = counts.edits.values().sum();
+    let mut text = vec![
+        out::counted(counts.calls, "call"),
+        out::counted(counts.probes, "probe"),
+        out::counted(edits, "edit"),
+    ];
+    if refused > 0 {
+        text.push(format!("{refused} refused"));
     }
-
-    fn text(&self) -> String {
-        let many = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let mut parts = vec![many(self.calls, "call"), many(self.probes, "probe"), many(self.edits, "edit")];
-        if self.refused > 0 {
-            parts.push(format!("{} refused", self.refused));
-        }
-        parts.join(", ")
+    anstream::eprintln!(
+        "{DIM}crosswheel: {} for {family}; record: {}{DIM:#}",
+        text.join(", "),
+        record.display()
+    );
+    for sentence in log.damage.sentences() {
+        out::warn(&sentence);
     }
 }
