@@ -7,7 +7,7 @@ It is run by the Python of the package's own environment, in the unpacked sdist:
 import importlib
 import json
 import os
-import shutil
+import socket
 import subprocess
 import sys
 import tomllib
@@ -27,9 +27,16 @@ def main() -> None:
     try:
         print("wheel:", backend.build_wheel(out, settings or None))
     finally:
-        # Meson takes an sccache that it finds, whose server would outlive the build and serve the next one's objects.
-        if shutil.which("sccache"):
-            subprocess.run(["sccache", "--stop-server"], check=False, capture_output=True)
+        stop_server()
+
+
+def stop_server() -> None:
+    """Meson takes an sccache that it finds, whose server would outlive the build and serve objects to the next."""
+    try:
+        socket.create_connection(("127.0.0.1", int(os.environ["SCCACHE_SERVER_PORT"]))).close()
+    except OSError:
+        return  # none was started
+    subprocess.run(["sccache", "--stop-server"], check=False, capture_output=True)
 
 
 if __name__ == "__main__":

@@ -82,18 +82,18 @@ def packages() -> list[Package]:
 
 
 def cases(work: Path, wanted: list[str] | None) -> list[Case]:
-    """The cases of the wanted packages; `name@debian` asks for the one with Debian's Python alone."""
-    every = []
+    """The cases of the wanted packages; `name@here` and `name@debian` ask for the one Python alone."""
+    every = {}
     for package in packages():
-        every.append(Case(package, sys.executable, work / package.name))
+        every[f"{package.name}@here"] = Case(package, sys.executable, work / package.name)
         if package.debian:
-            every.append(Case(package, DEBIAN_PYTHON, work / f"{package.name}@debian"))
+            every[f"{package.name}@debian"] = Case(package, DEBIAN_PYTHON, work / f"{package.name}@debian")
     if wanted is None:
-        return every
-    unknown = set(wanted) - {case.label for case in every}
+        return list(every.values())
+    unknown = set(wanted) - set(every) - {case.package.name for case in every.values()}
     if unknown:
         raise LookupError(f"no such package in packages.toml: {', '.join(sorted(unknown))}")
-    return [case for case in every if case.label in wanted or case.package.name in wanted]
+    return [case for name, case in every.items() if name in wanted or case.package.name in wanted]
 
 
 def builds(checks: list[str]) -> list[Build]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from cases import Case
@@ -40,8 +41,9 @@ def environment(case: Case) -> Path:
     done = case.folder / "venv.requires"
     wanted = "\n".join((case.python, *case.package.requires))
     if not done.exists() or done.read_text() != wanted:
-        subprocess.run([case.python, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([venv / "bin/python", "-m", "pip", "install", "--quiet", "--no-warn-script-location",
-                        *case.package.requires], check=True)
+        # Our own pip installs into it, which spares the installation of another one.
+        subprocess.run([case.python, "-m", "venv", "--clear", "--without-pip", venv], check=True)
+        subprocess.run([sys.executable, "-m", "pip", "--python", venv / "bin/python", "install", "--quiet",
+                        "--no-warn-script-location", *case.package.requires], check=True)
         done.write_text(wanted)
     return venv / "bin"

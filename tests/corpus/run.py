@@ -2,7 +2,7 @@
 
     run.py --crosswheel PROGRAM [--packages A,B] [--checks transparency,policy,level] [--work DIR] [--jobs N]
 
-`A@debian` is the package built by Debian's Python alone. A build that is kept in the work folder and was made by the
+`A@debian` is the package built by Debian's Python alone, `A@here` by the one that runs this. A build that is kept in the work folder and was made by the
 same shim is not made again. Exit status: 0 all checks passed, 1 a check found a fault, 2 wrong usage.
 """
 
