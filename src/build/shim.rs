@@ -13,7 +13,7 @@ use crate::toolchain::ask::Manner;
 use crate::toolchain::discover::Remark;
 use crate::toolchain::python::Python;
 use crate::toolchain::session::{PATIENCE, Session, SessionOptions};
-use crate::toolchain::{self, Toolchains};
+use crate::toolchain::{Toolchains, profile};
 use crate::topology::Family;
 
 /// The shim of one family, set up.
@@ -39,8 +39,8 @@ impl Shim {
         let cwd = area.source_home();
         let manner = Manner { path: &path, cwd: &cwd, patience: PATIENCE };
         let python = Python::ask(python, manner)?;
-        let reproducible = reproducible.map(|it| toolchain::Reproducible {
-            source_date_epoch: it.epoch,
+        let source_date_epoch = reproducible.map(|it| it.epoch);
+        let reproducible = reproducible.map(|it| profile::Reproducible {
             maps: it
                 .maps
                 .iter()
@@ -49,10 +49,11 @@ impl Shim {
         });
         let session = Session::create(&SessionOptions {
             dir: &dir,
-            toolchains: &Toolchains::builtin(),
+            toolchains: &Toolchains::builtin()?,
             family,
             policy: &family.policy,
             reproducible: reproducible.as_ref(),
+            source_date_epoch,
             path: &path,
             cwd: &cwd,
             variables,

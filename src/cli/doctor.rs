@@ -34,7 +34,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let path = std::env::var_os(environment::PATH).unwrap_or_else(|| DEFAULT_PATH.into());
     let text = |file: &str| fs::read_to_string(file).unwrap_or_default();
     let topology = Topology::builtin()?;
-    let toolchains = Toolchains::builtin();
+    let toolchains = Toolchains::builtin()?;
     let host = topology.family("host")?;
     let found = survey(Ground {
         path: &path,
@@ -48,6 +48,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
                 family: host,
                 policy: &host.policy,
                 reproducible: None,
+                source_date_epoch: None,
                 path: &path,
                 cwd: &cwd,
                 variables: &|name| std::env::var_os(name),

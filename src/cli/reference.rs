@@ -110,7 +110,7 @@ fn spelling(arg: &Arg) -> String {
         .into_iter()
         .chain(arg.get_long().map(|long| format!("--{long}")))
         .collect();
-    format!("{} {value}{more}", flags.join(", ")).trim().to_owned()
+    format!("{} {value}{more}", flags.join(", ")).trim().replace('|', "\\|")
 }
 
 fn takes_value(arg: &Arg) -> bool {

@@ -156,10 +156,11 @@ impl SessionArgs {
         let path = path();
         Session::create(&SessionOptions {
             dir: &cwd.join(dir),
-            toolchains: &Toolchains::builtin(),
+            toolchains: &Toolchains::builtin()?,
             family,
             policy: &policy,
             reproducible: None,
+            source_date_epoch: None,
             path: &path,
             cwd: &cwd,
             variables: &|name| std::env::var_os(name),

@@ -218,7 +218,7 @@ struct Said {
 
 /// What makes two names one compiler: the file, and what it may read off its own name. clang takes its target
 /// from a triplet in front of its name, and one script may stand under the names of several compilers.
-type Identity = (PathBuf, String, Option<Dialect>);
+type Identity = (PathBuf, Option<String>, Option<Dialect>);
 
 /// One answer a tool; `None` for tools that are not asked. Each distinct compiler is asked once, several at a
 /// time.

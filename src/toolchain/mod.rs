@@ -11,17 +11,29 @@
 //! | [`session`] | the folder of a session: shims, plan, record |
 //! | [`header`] | the first line of a record |
 //! | [`survey`], [`cpu`] | what this machine has and lacks |
+//! | [`Toolchains`] | toolchain files: names, option tables, rules, policies, probes |
+//! | [`profile`](mod@profile) | rules, family and policy to what is asked of one compiler |
+//! | [`oracle`] | asking a compiler whether it takes a flag |
+//! | [`flags_doc`] | `docs/flags.md` |
 
 pub mod ask;
 pub mod assemble;
 pub mod cpu;
 pub mod discover;
+pub mod flags_doc;
 pub mod header;
+pub mod oracle;
 pub mod path;
+pub mod profile;
 pub mod python;
 pub mod redirect;
 pub mod session;
 pub mod survey;
 
-pub use stub::*;
-mod stub;
+mod file;
+mod names;
+mod options;
+mod toolchains;
+
+pub use names::NameMatch;
+pub use toolchains::Toolchains;

@@ -50,7 +50,7 @@ codes! {
         Ld = "ld",
         /// Archivers: a key of letters, then files.
         Ar = "ar",
-        /// Tools that are recorded and never rewritten.
+        /// Tools that are recorded; at most an argument of ours goes before theirs (`ranlib -D`).
         Plain = "plain",
     }
 }

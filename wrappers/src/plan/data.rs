@@ -96,8 +96,8 @@ pub struct Injection {
     pub flags: Vec<Bytes>,
     /// Calls that it applies to.
     pub kinds: Kinds,
-    /// Languages that it applies to; every language of a call must be among them. A call that compiles
-    /// nothing (a plain link) has none and always qualifies.
+    /// Languages that it applies to. If there are any, it applies only to calls that have sources, all of them in
+    /// those languages; if there are none, it applies to any call of its kinds.
     pub languages: Languages,
     /// True if probes get it too.
     pub probes: bool,
@@ -154,8 +154,8 @@ pub struct ProbeRow {
     pub why: String,
     /// Pattern of the working folder.
     pub cwd: Option<String>,
-    /// Pattern of an input: its whole path if the pattern holds a `/`, its file name otherwise. The
-    /// input `-` is written so.
+    /// Pattern of an input: its whole path (made absolute against the working folder) if the pattern holds a
+    /// `/`, its file name otherwise. One of several inputs is enough. The input `-` is written so.
     pub input: Option<String>,
     /// Pattern of the output, likewise.
     pub output: Option<String>,
