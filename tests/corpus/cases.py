@@ -14,6 +14,14 @@ ADDED = "add=implicit-function-declaration,return-type,unused-variable"
 
 
 @dataclass(frozen=True)
+class Differs:
+    """An answer that is to differ between families, and the argument for it."""
+
+    answer: str  # a regular expression for all of a difference's text
+    why: str
+
+
+@dataclass(frozen=True)
 class Package:
     """One package, exactly."""
 
@@ -25,6 +33,7 @@ class Package:
     requires: tuple[str, ...]
     apt: tuple[str, ...] = ()
     debian: bool = False
+    differs: tuple[Differs, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -75,10 +84,14 @@ def packages() -> list[Package]:
     """All packages, in the order of the file."""
     with open(HERE / "packages.toml", "rb") as file:
         table = tomllib.load(file)
-    return [
-        Package(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
-        for name, row in table.items()
-    ]
+    return [package(name, row) for name, row in table.items()]
+
+
+def package(name: str, row: dict) -> Package:
+    """A package by its row of the file."""
+    differs = tuple(Differs(**one) for one in row.pop("differs", ()))
+    lists = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
+    return Package(name, differs=differs, **lists)
 
 
 def cases(work: Path, wanted: list[str] | None) -> list[Case]:

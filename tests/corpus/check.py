@@ -60,23 +60,25 @@ def policy(case: Case, results: dict[str, dict]) -> dict:
 
 
 def levels(case: Case, results: dict[str, dict]) -> dict:
-    """Every compile for x86-64-v3 has that level or its own higher one; differing answers are listed to be argued."""
+    """Every compile for x86-64-v3 has that level or its own higher one; an answer differs for a reason."""
     host, v3 = load.Kept(case, BUILDS["host"]), load.Kept(case, BUILDS["v3"])
     found = level.leveled(v3.record(), v3.programs(), LEVEL)
     configured = compare.configured(host.answers(), None, v3.answers(), results["v3"]["exit"] == 0)
     probes = compare.probes(compare.probe_answers(host.record(), host.spell),
                             compare.probe_answers(v3.record(), v3.spell))
+    arguments = [(one.answer, one.why) for one in case.package.differs]
+    held, open_ones = compare.argued(configured.faults + probes, arguments)
     facts = asdict(found)
     failed = [] if results["v3"]["exit"] == 0 else [f"the build `v3` failed with {results['v3']['exit']}"]
     return {
         "figures": {name: facts[name] for name in ("compiles", "probes", "kernel")}
         | {"own higher": len(found.own_higher), "native": len(found.native),
-           "answers that differ": len(configured.faults) + len(probes)},
+           "answers that differ": len(held) + len(open_ones)},
         "own higher": found.own_higher,
         "native": found.native,
         "other calls": found.other_calls,
-        "answers that differ": configured.faults + probes,
-        "faults": failed + found.faults,
+        "answers that differ, argued": held,
+        "faults": failed + found.faults + [f"differs, and nothing argues for it: {one}" for one in open_ones],
     }
 
 

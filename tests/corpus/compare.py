@@ -159,6 +159,21 @@ def probes(base: Counter[str], other: Counter[str], complete: bool = True) -> li
     return [f"- {text}" for text in sorted(gone.elements())] + [f"+ {text}" for text in sorted((other - base).elements())]
 
 
+def argued(differences: list[str], arguments: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """Differences for which there is an argument, with it, and those for which there is none.
+
+    An argument is a regular expression for all of a difference's text, and the reason.
+    """
+    held, open_ones = [], []
+    for one in differences:
+        why = next((why for pattern, why in arguments if re.fullmatch(pattern, one, re.DOTALL)), None)
+        if why is None:
+            open_ones.append(one)
+        else:
+            held.append(f"{one} ({why})")
+    return held, open_ones
+
+
 # --- the record against the kernel -------------------------------------------------------------------------------
 
 

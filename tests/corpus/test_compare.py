@@ -87,6 +87,11 @@ class Answers(unittest.TestCase):
         self.assertEqual(compare.probes(Counter({"p -> 0": 2}), Counter({"p -> 0": 1, "p -> 1": 1})), ["- p -> 0", "+ p -> 1"])
 
 
+    def test_a_difference_needs_an_argument_for_all_of_it(self):
+        held, open_ones = compare.argued(["c.h: +AVX2", "c.h: +AVX2 and more"], [(r"c\.h: .AVX2", "the level has it")])
+        self.assertEqual((held, open_ones), (["c.h: +AVX2 (the level has it)"], ["c.h: +AVX2 and more"]))
+
+
 def recorded(*argv: str, pid: int = 5, status: int = 0) -> record.Call:
     return record.Call({"ev": "begin", "id": "0", "pid": pid, "argv": list(argv)}, [{"ev": "end", "exit": status}])
 
