@@ -48,6 +48,7 @@ def stamps(root: Path) -> dict[str, tuple[int, int]]:
 
 def keep(roots: dict[str, Path], before: dict[str, tuple[int, int]], to: Path) -> None:
     """Copies what counts to `to/<root's name>/<place>`; `before` has the stamps of the root `src`."""
+    shipped = {(Path(place).name, size) for place, (size, _) in before.items()}
     for name, root in roots.items():
         for path in files(root):
             place = str(path.relative_to(root))
@@ -56,7 +57,8 @@ def keep(roots: dict[str, Path], before: dict[str, tuple[int, int]], to: Path) -
                 continue
             with open(path, "rb") as file:
                 wanted = is_binary(file.read(8))
-            # A header in the wheel is a product; what configure steps found stays behind in the build.
-            if wanted or (name != "wheel" and is_configure(place)):
+            # A header in the wheel is a product, and a copy of one that the sdist brought says nothing.
+            found = name != "wheel" and is_configure(place) and (path.name, stat.st_size) not in shipped
+            if wanted or found:
                 (to / name / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, to / name / place)
