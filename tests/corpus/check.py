@@ -17,17 +17,17 @@ def transparency(case: Case, results: dict[str, dict]) -> dict:
     one, two, host = (load.Kept(case, BUILDS[name]) for name in ("plain-1", "plain-2", "host"))
     products = compare.products(one.binaries(), two.binaries(), host.binaries(), load.strip)
     configured = compare.configured(one.answers(), two.answers(), host.answers())
-    seen = compare.seen(host.programs(), host.record())
     failed = [f"the build `{name}` failed with {results[name]['exit']}"
               for name in ("plain-1", "plain-2", "host") if results[name]["exit"] != 0]
-    rewritten = [f"rewritten though the family is `host`: {' '.join(call.argv)}"
-                 for call in host.record().calls if any(edit["before"] != edit["after"] for edit in call.begin.get("edits", ()))]
+    record = host.record()
+    seen = compare.seen(host.programs(), record)
+    rewritten = [f"rewritten though the family is `host`: {' '.join(call.argv)}" for call in record.calls if call.edits]
     return {
         "figures": {
             "products": len(products.identical) + len(products.identical_stripped),
             "configure answers": configured.lines,
             "calls": seen.calls,
-            "probes": sum(call.probe is not None for call in host.record().calls),
+            "probes": sum(call.probe is not None for call in record.calls),
         },
         "identical only after strip": products.identical_stripped,
         "not reproducible anyhow": products.not_reproducible + configured.unstable,
@@ -38,19 +38,20 @@ def transparency(case: Case, results: dict[str, dict]) -> dict:
 def policy(case: Case, results: dict[str, dict]) -> dict:
     """A policy for -Werror changes no answer of a configure step, whatever it does to the real work."""
     host = load.Kept(case, BUILDS["host"])
-    base, base_probes = host.answers(), compare.probe_answers(host.record(), host.spell)
+    base, base_record = host.answers(), host.record()
     out: dict = {"figures": {}, "failed builds": [], "faults": []}
     for name in ("add", "drop"):
         kept, complete = load.Kept(case, BUILDS[name]), results[name]["exit"] == 0
         record = kept.record()
         configured = compare.configured(base, None, kept.answers(), complete)
-        probes = compare.probes(base_probes, compare.probe_answers(record, kept.spell), complete)
+        calls = [difference for kind in (compare.probes, compare.work) for difference in
+                 compare.changed(kind(base_record, host.spell), kind(record, kept.spell), complete)]
         touched = [f"{name}: a probe was edited: {' '.join(call.argv)}" for call in record.calls
                    if call.probe is not None and call.run != call.expanded]
         out["figures"][f"{name}: answers"] = configured.lines
         out["figures"][f"{name}: probes"] = sum(call.probe is not None for call in record.calls)
         out["figures"][f"{name}: edited"] = sum(call.run != call.expanded for call in record.calls)
-        out["faults"] += touched + [f"{name}: {fault}" for fault in configured.faults + probes]
+        out["faults"] += touched + [f"{name}: {fault}" for fault in configured.faults + calls]
         if not complete:
             out["failed builds"].append(f"{name}: exit {results[name]['exit']}")
             # With more warnings made errors, real faults of the package may stop it; with fewer, nothing new may.
@@ -62,23 +63,27 @@ def policy(case: Case, results: dict[str, dict]) -> dict:
 def levels(case: Case, results: dict[str, dict]) -> dict:
     """Every compile for x86-64-v3 has that level or its own higher one; an answer differs for a reason."""
     host, v3 = load.Kept(case, BUILDS["host"]), load.Kept(case, BUILDS["v3"])
-    found = level.leveled(v3.record(), v3.programs(), LEVEL)
+    record = v3.record()
+    found = level.leveled(record, v3.programs(), LEVEL)
     configured = compare.configured(host.answers(), None, v3.answers(), results["v3"]["exit"] == 0)
-    probes = compare.probes(compare.probe_answers(host.record(), host.spell),
-                            compare.probe_answers(v3.record(), v3.spell))
+    calls = [difference for kind in (compare.probes, compare.work) for difference in
+             compare.changed(kind(host.record(), host.spell), kind(record, v3.spell))]
     arguments = [(one.answer, one.why) for one in case.package.differs]
-    held, open_ones = compare.argued(configured.faults + probes, arguments)
+    held, open_ones = compare.argued(configured.faults + calls, arguments)
+    needed = {place: load.isa_needed(path) for place, path in v3.libraries().items()}
+    unmarked = [f"{place}: says that it needs `{says}`" for place, says in needed.items() if says != LEVEL]
     facts = asdict(found)
     failed = [] if results["v3"]["exit"] == 0 else [f"the build `v3` failed with {results['v3']['exit']}"]
     return {
         "figures": {name: facts[name] for name in ("compiles", "probes", "kernel")}
-        | {"own higher": len(found.own_higher), "native": len(found.native),
-           "answers that differ": len(held) + len(open_ones)},
+        | {"libraries marked": len(needed) - len(unmarked), "own higher": len(found.own_higher),
+           "native": len(found.native), "answers that differ": len(held) + len(open_ones)},
         "own higher": found.own_higher,
         "native": found.native,
         "other calls": found.other_calls,
         "answers that differ, argued": held,
-        "faults": failed + found.faults + [f"differs, and nothing argues for it: {one}" for one in open_ones],
+        "faults": failed + found.faults + unmarked
+        + [f"differs, and nothing argues for it: {one}" for one in open_ones],
     }
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from record import Call, Record
+from record import Record
 from strace import Started
 
 
@@ -59,14 +59,14 @@ AUTOCONF_ANSWER = re.compile(r"^(configure:\d+: (checking|result:)|\w+_cv_\w+=|#
 AUTOCONF_STATUS = re.compile(r"^[DS]\[\"")
 # What Meson's log says in its own voice; the rest is the commands it ran and their output.
 MESON_ANSWER = re.compile(
-    r"^(\S+ compiler for the|\S+ linker for the|Checking|Compiler for|Configuring|Dependency|Did not find|Fetching value|Generating|"
-    r"Has header|Header|Host machine|Library|Message|Program|Run-time dependency|Run-time|Target machine|Test features|"
-    r"WARNING|Build machine|Found|Compiling)(?!\w).*"
+    r"^(\S+ compiler for the|\S+ linker for the|Checking|Compiler for|Configuring|Dependency|Did not find|"
+    r"Fetching value|Generating|Has header|Header|Host machine|Library|Message|Program|Run-time dependency|Run-time|"
+    r"Target machine|Test features|WARNING|Build machine|Found|Compiling)(?!\w).*"
 )  # fmt: skip
 TEMPORARY = re.compile(r"\btmp[a-z0-9_]{8}\b|\bcmTC_[0-9a-f]{5}\b|\bTryCompile-\w{6}\b")
 TOOLS = (
-    r"(?:[\w.]+-linux-gnu-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+|cpp|gfortran|ar|nm|ranlib|ld|ld\.\w+|as|strip|objcopy|"
-    r"objdump|readelf|ccache|sccache|distcc|gcc-ar|gcc-nm|gcc-ranlib|llvm-\w+|addr2line|dlltool)(?:-\d+)?"
+    r"(?:[\w.]+-linux-gnu-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+|cpp|gfortran|ar|nm|ranlib|ld|ld\.\w+|as|strip|"
+    r"objcopy|objdump|readelf|ccache|sccache|distcc|gcc-ar|gcc-nm|gcc-ranlib|llvm-\w+|addr2line|dlltool)(?:-\d+)?"
 )
 
 
@@ -143,20 +143,24 @@ def difference(before: list[str], after: list[str]) -> list[str]:
     return [line for line in changes if not line.startswith(("---", "+++", "@@"))]
 
 
-# --- probes ------------------------------------------------------------------------------------------------------
+# --- calls -------------------------------------------------------------------------------------------------------
 
 
-def probe_answers(record: Record, spell: Callable[[str], str]) -> Counter[str]:
+def probes(record: Record, spell: Callable[[str], str]) -> Counter[str]:
     """How often each probe was made and what it answered, by the arguments as they were received."""
-    return Counter(
-        f"{spell(' '.join(call.argv))} -> {call.ended}" for call in record.calls if call.probe is not None
-    )
+    return Counter(f"{spell(' '.join(call.argv))} -> {call.ended}" for call in record.calls if call.probe is not None)
 
 
-def probes(base: Counter[str], other: Counter[str], complete: bool = True) -> list[str]:
-    """Probes that were answered differently, or made in one build alone."""
+def work(record: Record, spell: Callable[[str], str]) -> Counter[str]:
+    """How often each call that is no probe was asked for: what a build system made of the answers it got."""
+    return Counter(spell(" ".join(call.argv)) for call in record.calls if call.probe is None)
+
+
+def changed(base: Counter[str], other: Counter[str], complete: bool = True) -> list[str]:
+    """Calls that were answered differently, or made in one build alone. A build that stopped may lack some."""
     gone = base - other if complete else Counter()
-    return [f"- {text}" for text in sorted(gone.elements())] + [f"+ {text}" for text in sorted((other - base).elements())]
+    came = other - base
+    return [f"- {text}" for text in sorted(gone.elements())] + [f"+ {text}" for text in sorted(came.elements())]
 
 
 def argued(differences: list[str], arguments: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
@@ -198,8 +202,3 @@ def seen(programs: list[Started], record: Record) -> Seen:
     found.faults += [f"the record has what the kernel did not see: {one}" for one in extra.elements()]
     found.faults += [f"ended {len(call.ends)} times: {call.argv}" for call in record.calls if len(call.ends) != 1]
     return found
-
-
-def real_work(record: Record) -> list[Call]:
-    """The calls that are no probes."""
-    return [call for call in record.calls if call.probe is None]

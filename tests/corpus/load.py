@@ -1,7 +1,8 @@
-"""Reads a kept build for the comparisons, and runs the one tool that they need: strip."""
+"""Reads a kept build for the comparisons, and runs the tools that they need: strip and readelf."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -34,6 +35,10 @@ class Kept:
                 found[compare.TEMPORARY.sub("*", place)] = data
         return found
 
+    def libraries(self) -> dict[str, Path]:
+        """The libraries in the wheel, by place."""
+        return {place: path for place, path in self._files() if re.match(r"wheel/.*\.so(\.|$)", place)}
+
     def answers(self) -> dict[str, list[str]]:
         """Answers of configure steps, by place."""
         found = {}
@@ -65,3 +70,10 @@ def strip(data: bytes) -> bytes:
         subprocess.run(["strip", "--strip-debug", "--enable-deterministic-archives",
                         "--remove-section=.note.gnu.build-id", path], check=True, capture_output=True)
         return path.read_bytes()
+
+
+def isa_needed(path: Path) -> str:
+    """The CPU level without which the dynamic loader refuses a library, in the words of readelf."""
+    notes = subprocess.run(["readelf", "--notes", "--wide", path], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"x86 ISA needed: (.*)", notes)
+    return found[1].strip() if found else ""

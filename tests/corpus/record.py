@@ -33,6 +33,11 @@ class Call:
         return self.begin.get("run", self.argv)
 
     @property
+    def edits(self) -> list[dict[str, Any]]:
+        """What was changed; an edit with equal sides is a note and no change."""
+        return [edit for edit in self.begin.get("edits", ()) if edit["before"] != edit["after"]]
+
+    @property
     def probe(self) -> str | None:
         return self.begin.get("probe")
 

@@ -22,10 +22,9 @@ def text(results: dict[str, dict[str, dict]]) -> str:
     for label, checks in results.items():
         for check, found in checks.items():
             for name, rows in found.items():
-                if name == "figures" or not rows:
-                    continue
+                if name == "figures" or not rows or isinstance(rows, dict):
+                    continue  # in the table, or of use to programs alone
                 lines += ["", f"{label}, {check}, {name}:"]
-                rows = [f"{key}: {value}" for key, value in rows.items()] if isinstance(rows, dict) else rows
                 lines += [f"  {row[:300]}" for row in rows[:SHOWN]]
                 lines += [f"  and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
     return "\n".join(lines)

@@ -2,8 +2,9 @@
 
     run.py --crosswheel PROGRAM [--packages A,B] [--checks transparency,policy,level] [--work DIR] [--jobs N]
 
-`A@debian` is the package built by Debian's Python alone, `A@here` by the one that runs this. A build that is kept in the work folder and was made by the
-same shim is not made again. Exit status: 0 all checks passed, 1 a check found a fault, 2 wrong usage.
+`A@debian` is the package built by Debian's Python alone, `A@here` by the one that runs this. A build
+that is kept in the work folder and was made by the same shim is not made again. Exit status: 0 all checks passed,
+1 a check found a fault, 2 wrong usage.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ def started(lines: Iterable[bytes]) -> list[Started]:
                 one.ended = int(status) if status else signal.decode()
             continue
         if rest.rstrip().endswith(b"= 0") and (call := CALL.search(rest)):
-            one = Started(pid, unescape(call[1]), [unescape(text) for text, _ in re.findall(STRING, call[3], re.DOTALL)])
+            argv = [unescape(text) for text, _ in re.findall(STRING, call[3], re.DOTALL)]
+            one = Started(pid, unescape(call[1]), argv)
             found.append(one)
             alive.setdefault(pid, []).append(one)
     return found
