@@ -31,7 +31,7 @@ def transparency(case: Case, results: dict[str, dict]) -> dict:
         },
         "identical only after strip": products.identical_stripped,
         "not reproducible anyhow": products.not_reproducible + configured.unstable,
-        "faults": failed + rewritten + products.faults + configured.faults + seen.faults,
+        "faults": failed + rewritten + compare.unknown_probes(record) + products.faults + configured.faults + seen.faults,
     }
 
 

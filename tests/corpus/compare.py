@@ -156,6 +156,13 @@ def work(record: Record, spell: Callable[[str], str]) -> Counter[str]:
     return Counter(spell(" ".join(call.argv)) for call in record.calls if call.probe is None)
 
 
+def unknown_probes(record: Record) -> list[str]:
+    """Calls that failed in a build that came to its end, and are neither probes nor queries: probes, in truth."""
+    return [f"failed and is not known as a probe: {' '.join(call.argv)} (in {call.begin.get('cwd')})"
+            for call in record.calls
+            if call.ended != 0 and call.probe is None and call.begin["kind"] != "query"]
+
+
 def changed(base: Counter[str], other: Counter[str], complete: bool = True) -> list[str]:
     """Calls that were answered differently, or made in one build alone. A build that stopped may lack some."""
     gone = base - other if complete else Counter()

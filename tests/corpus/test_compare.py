@@ -104,6 +104,20 @@ def recorded(*argv: str, pid: int = 5, status: int = 0) -> record.Call:
     return record.Call({"ev": "begin", "id": "0", "pid": pid, "argv": list(argv)}, [{"ev": "end", "exit": status}])
 
 
+class UnknownProbes(unittest.TestCase):
+    def test_what_fails_in_a_good_build_is_a_probe(self):
+        def unknown(call):
+            return len(compare.unknown_probes(record.Record({}, [call], [])))
+
+        call = recorded("cc", "-c", "x.c", status=1)
+        call.begin["kind"] = "compile"
+        self.assertEqual(unknown(call), 1)
+        call.begin["kind"] = "query"
+        self.assertEqual(unknown(call), 0)
+        call.begin |= {"kind": "compile", "probe": "autoconf"}
+        self.assertEqual(unknown(call), 0)
+
+
 class AgainstTheKernel(unittest.TestCase):
     def seen(self, calls, programs):
         return compare.seen(programs, record.Record({"bin": "/s/bin"}, calls, []))
