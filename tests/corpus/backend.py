@@ -1,7 +1,7 @@
-"""Runs a package's own backend: one PEP 517 `build_wheel` in this process, without isolation and without pip.
+"""Runs a package's own backend: one hook of PEP 517 in this process, without isolation and without pip.
 
 It is run by the Python of the package's own environment, in the unpacked sdist:
-`python backend.py OUT SETTINGS-AS-JSON`.
+`python backend.py OUT SETTINGS-AS-JSON HOOK`.
 """
 
 import importlib
@@ -14,7 +14,7 @@ import tomllib
 
 
 def main() -> None:
-    out, settings = sys.argv[1], json.loads(sys.argv[2])
+    out, settings, hook = sys.argv[1], json.loads(sys.argv[2]), (sys.argv[3:] or ["build_wheel"])[0]
     with open("pyproject.toml", "rb") as file:
         table = tomllib.load(file).get("build-system", {})
     # PEP 517: a backend of the project's own is looked for in the project, and nothing else of it is importable.
@@ -25,7 +25,7 @@ def main() -> None:
         backend = getattr(backend, attribute)
     sys.argv[1:] = []
     try:
-        print("wheel:", backend.build_wheel(out, settings or None))
+        print("made:", getattr(backend, hook)(out, settings or None))
     finally:
         stop_server()
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import fetch
 import prepare
 import tree
-from cases import HERE, Build, Case
+from cases import HERE, WHEEL, Build, Case
 
 # A build that hangs is a failure, but numpy under a tracer may take its time.
 PATIENCE_SECONDS = 3600
@@ -70,7 +70,8 @@ def free_port() -> int:
 def key(case: Case, build: Build, crosswheel: Path | None) -> str:
     """What a build was made of; a kept build with the same key need not be made again."""
     shim = hashlib.sha256(crosswheel.read_bytes()).hexdigest() if build.shim and crosswheel else ""
-    return repr((case.package, case.python, build, shim))
+    part = (build.hook(case.package),) if build.hook(case.package) != WHEEL else ()
+    return repr((case.package, case.python, build, shim, *part))
 
 
 def make(case: Case, build: Build, crosswheel: Path | None, jobs: int) -> dict[str, object]:
@@ -119,7 +120,7 @@ def make(case: Case, build: Build, crosswheel: Path | None, jobs: int) -> dict[s
 def command_of(case: Case, build: Build, programs: Path, crosswheel: Path | None, kept: Path, jobs: int) -> list[str]:
     """The command line of a build."""
     command = [str(programs / "python"), str(HERE / "backend.py"), str(case.folder / "out"),
-               json.dumps(settings(case, jobs))]
+               json.dumps(settings(case, jobs)), build.hook(case.package)]
     if build.shim:
         if crosswheel is None:
             raise LookupError(f"the build `{build.name}` needs --crosswheel")
