@@ -51,10 +51,10 @@ def policy(case: Case, results: dict[str, dict]) -> dict:
         calls = [difference for kind in (compare.probes, compare.work) for difference in
                  compare.changed(kind(base_record, host.spell), kind(record, kept.spell), complete)]
         touched = [f"{name}: a probe was edited: {' '.join(call.argv)}" for call in record.calls
-                   if call.probe is not None and call.run != call.expanded]
+                   if call.probe is not None and call.changed]
         out["figures"][f"{name}: answers"] = configured.lines
         out["figures"][f"{name}: probes"] = sum(call.probe is not None for call in record.calls)
-        out["figures"][f"{name}: edited"] = sum(call.run != call.expanded for call in record.calls)
+        out["figures"][f"{name}: edited"] = sum(call.changed for call in record.calls)
         out["faults"] += touched + [f"{name}: {fault}" for fault in configured.faults + calls]
         if results[name]["exit"] != 0:
             out["failed builds"].append(f"{name}: exit {results[name]['exit']}")

@@ -38,6 +38,11 @@ class Call:
         return [edit for edit in self.begin.get("edits", ()) if edit["before"] != edit["after"]]
 
     @property
+    def changed(self) -> bool:
+        """Whether other arguments were run than were asked for, the spelling of response files aside."""
+        return self.run[1:] not in (self.argv[1:], self.expanded[1:])
+
+    @property
     def probe(self) -> str | None:
         return self.begin.get("probe")
 

@@ -48,7 +48,8 @@ class Spelling(unittest.TestCase):
 
     def test_temporary_names_are_all_one(self):
         self.assertEqual(compare.plain_text("/t/tmpab12_x8z/testfile.c", None), "/t/*/testfile.c")
-        self.assertEqual(compare.plain_text("tmpfile.c", None), "tmpfile.c")
+        self.assertEqual(compare.plain_text("/t/cgFb7Lf_/dummy.c", None), "/t/*/dummy.c")
+        self.assertEqual(compare.plain_text("tmpfile.c cgroup.c", None), "tmpfile.c cgroup.c")
 
 
 class Answers(unittest.TestCase):
