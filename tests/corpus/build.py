@@ -31,7 +31,7 @@ from cases import HERE, WHEEL, Build, Case
 PATIENCE_SECONDS = 3600
 
 
-def settings(case: Case, jobs: int) -> dict[str, object]:
+def settings(case: Case, build: Build, jobs: int) -> dict[str, object]:
     """PEP 517 settings by which the backend's intermediate files stay; those of setuptools stay in the source."""
     folder = str(case.folder / "build")
     match case.package.backend:
@@ -40,7 +40,8 @@ def settings(case: Case, jobs: int) -> dict[str, object]:
         case "scikit-build":
             return {"build-dir": folder}
         case "meson":
-            return {"build-dir": folder, "compile-args": [f"-j{jobs}"]}
+            dry = build.hook(case.package) != WHEEL
+            return {"build-dir": folder, "compile-args": ["-n"] if dry else [f"-j{jobs}"]}
         case other:
             raise LookupError(f"packages.toml: {case.package.name}: no backend is called `{other}`")
 
@@ -120,7 +121,7 @@ def make(case: Case, build: Build, crosswheel: Path | None, jobs: int) -> dict[s
 def command_of(case: Case, build: Build, programs: Path, crosswheel: Path | None, kept: Path, jobs: int) -> list[str]:
     """The command line of a build."""
     command = [str(programs / "python"), str(HERE / "backend.py"), str(case.folder / "out"),
-               json.dumps(settings(case, jobs)), build.hook(case.package)]
+               json.dumps(settings(case, build, jobs)), build.hook(case.package)]
     if build.shim:
         if crosswheel is None:
             raise LookupError(f"the build `{build.name}` needs --crosswheel")

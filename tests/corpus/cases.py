@@ -12,7 +12,7 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 # Three warnings that real packages run into, in C and in C++, one of them known to C alone.
 ADDED = "add=implicit-function-declaration,return-type,unused-variable"
 
-WHEEL, METADATA = "build_wheel", "prepare_metadata_for_build_wheel"
+WHEEL, EDITABLE = "build_wheel", "build_editable"
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,11 @@ class Build:
     configure: bool = field(default=False, repr=False)
 
     def hook(self, package: Package) -> str:
-        """What the package's backend is asked for (PEP 517); Meson's configure step is all that metadata needs."""
-        return METADATA if self.configure and package.long else WHEEL
+        """What the package's backend is asked for (PEP 517, PEP 660).
+
+        An editable wheel by Meson holds no product, so that a dry run of ninja is enough for it.
+        """
+        return EDITABLE if self.configure and package.long else WHEEL
 
 
 # The first two say what is reproducible at all; the second is made only where it matters. Traced builds can be held
