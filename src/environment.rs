@@ -41,6 +41,7 @@ variables! {
     AR: Both, "The archiver: a path in it is replaced by a name in the shim folder.";
     AS: Both, "The assembler, likewise.";
     CC: Both, "The C compiler, with a launcher and flags if need be: a path in it is replaced by a name in the shim folder.";
+    CI: Read, "Set to anything: no live line, which would fill a log.";
     CMAKE_CXX_COMPILER_LAUNCHER: Both, "CMake's launcher for C++: a path in it is replaced by a name in the shim folder.";
     CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
     CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
@@ -60,10 +61,16 @@ variables! {
     NO_COLOR: Read, "Set to anything: no colours on the terminal.";
     OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";
     PATH: Both, "Where tools are found. The shim folder goes first; those of other sessions are taken out.";
+    PIP_USER: Set, "To 0 while build dependencies are installed: an isolated environment has no user's folder.";
+    PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
+    PYTHONHOME: Set, "Taken out in an isolated build.";
+    PYTHONPATH: Set, "Taken out in an isolated build: what it names is not isolated.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
-    TMPDIR: Read, "Folder of temporary files, by which probes are known.";
+    TERM: Read, "`dumb`: no live line.";
+    TMPDIR: Both, "Folder of temporary files, by which probes are known. The work area of `build` is made in it, and the build's own lies in the work area.";
+    VIRTUAL_ENV: Set, "The isolated environment of a build.";
     XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, plans for `explain`.";
 }
 

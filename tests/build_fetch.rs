@@ -36,7 +36,8 @@ fn sdist(path: &Path, version: &str) -> PathBuf {
 }
 
 fn sha256(path: &Path) -> String {
-    Sha256::digest(fs::read(path).expect("read")).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(fs::read(path).expect("read"));
+    digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// An index on this machine, with the requests that it got in a log.
@@ -51,8 +52,8 @@ impl Index {
     fn new(home: &Home, files: &[(PathBuf, String)]) -> Self {
         let mut page = String::from("<!DOCTYPE html><html><body>\n");
         for (file, fragment) in files {
-            let name = file.file_name().expect("a name").display();
-            page += &format!("<a href=\"../../files/{name}#{fragment}\">{name}</a>\n");
+            let name = file.file_name().expect("a name").display().to_string();
+            page = page + "<a href=\"../../files/" + &name + "#" + fragment + "\">" + &name + "</a>\n";
             fs::create_dir_all(home.path("index/files")).expect("made");
             fs::copy(file, home.path(&format!("index/files/{name}"))).expect("copied");
         }

@@ -317,14 +317,50 @@ fn pip_installs_where_it_has_indexes_of_its_own_that_uv_would_not_ask() {
     assert!(!home.path("bin/uv.calls").exists());
 }
 
+/// Builds `ext.so` by these commands.
+fn by(commands: &str) -> String {
+    format!(
+        "import subprocess\ndef build():\n    subprocess.check_call({commands:?}, shell=True)\n    \
+         return {{'tiny/ext.so': open('ext.so', 'rb').read()}}\n"
+    )
+}
+
 #[test]
-fn what_was_compiled_past_the_shim_is_a_fault() {
-    let home = Home::new();
-    let plan = "import subprocess\ndef build():\n    subprocess.check_call(['/usr/bin/cc', '-shared', '-fPIC', 'ext.c', '-o', 'ext.so'])\n    return {'tiny/ext.so': open('ext.so', 'rb').read()}\n";
-    home.package("pkg", plan);
-    let ran = home.build(&["./pkg", "--family", "host", "--out", "out"]).fails(1);
-    ran.says("tiny/ext.so: was not made by a recorded call").says("rejected");
-    assert!(!home.path(&format!("out/host/{WHEEL}")).exists());
+fn what_was_made_by_a_compiler_past_the_shim_is_a_fault() {
+    // The real gcc finds the shim's assembler and linker on PATH, so the link alone is in the record.
+    for commands in [
+        "/usr/bin/gcc -shared -fPIC ext.c -o ext.so",
+        "/usr/bin/gcc -c -fPIC ext.c -o ext.o && cc -shared ext.o -o ext.so",
+        "/usr/bin/gcc -pipe -c -fPIC ext.c && cc -shared ext.o -o ext.so",
+        "/usr/bin/gcc -c -fPIC ext.c && ar rc libx.a ext.o && \
+         cc -shared -Wl,--whole-archive libx.a -Wl,--no-whole-archive -o ext.so",
+        "cc -c -fPIC ext.c && /usr/bin/gcc -shared ext.o -o ext.so",
+    ] {
+        let home = Home::new();
+        home.package("pkg", &by(commands));
+        let ran = home.build(&["./pkg", "--family", "x86-64-v2", "--out", "out"]);
+        let ran = ran.fails(1);
+        ran.says("was made by a compiler that went past the shim").says("rejected");
+        assert!(!home.path(&format!("out/x86-64-v2/{WHEEL}")).exists(), "{commands}");
+    }
+}
+
+#[test]
+fn what_a_compiler_past_the_shim_made_for_the_build_alone_is_told() {
+    for (commands, told) in [
+        (
+            "echo 'int main(void){return 0;}' > gen.c && /usr/bin/gcc gen.c -o gen && ./gen && cc -shared -fPIC ext.c -o ext.so",
+            true,
+        ),
+        ("/usr/bin/gcc -c -fPIC ext.c -o x.o && cc -c -fPIC ext.c -o x.o && cc -shared x.o -o ext.so", true),
+        ("gcc -c -fPIC ext.c && ld -shared ext.o -o ext.so", false),
+        ("gcc -S -fPIC ext.c && as ext.s -o ext.o && gcc -shared ext.o -o ext.so", false),
+    ] {
+        let home = Home::new();
+        home.package("pkg", &by(commands));
+        let ran = home.build(&["./pkg", "--family", "host", "--out", "out"]).good();
+        assert_eq!(ran.out.contains("went past the shim"), told, "{commands}: {ran:#?}");
+    }
 }
 
 #[test]

@@ -66,20 +66,19 @@ fn one_compiler_under_many_names_is_asked_once() {
     shop.link("gcc-12", "a/gcc");
     shop.session(&shop.text("a"));
     let asked = shop.calls().len();
-    assert_eq!(asked, 2, "--version and -dumpmachine: {:?}", shop.calls());
+    assert_eq!(asked, 3, "what it is, its machine, its linker: {:?}", shop.calls());
 }
 
 #[test]
 fn a_tool_that_is_no_compiler_is_not_asked() {
     let shop = Shop::new();
     let note = format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\n", shop.text("calls"));
-    for name in ["ar", "ld", "strip", "ccache"] {
+    for name in ["ar", "nm", "strip", "ccache"] {
         shop.program(&format!("a/{name}"), &note);
     }
     let made = shop.session(&shop.text("a"));
-    assert_eq!(made.names(), ["ar", "ccache", "ld", "strip"]);
+    assert_eq!(made.names(), ["ar", "ccache", "nm", "strip"]);
     assert_eq!(made.tool("ar")["dialect"], "ar");
-    assert_eq!(made.tool("ld")["dialect"], "ld");
     assert_eq!(made.tool("ccache")["role"], "launcher");
     assert_eq!(shop.calls(), [""; 0]);
 }
@@ -218,4 +217,34 @@ fn compilers_of_this_system_are_known_by_what_they_say() {
     assert_eq!(made.tool("clang")["version"], says("clang", "-dumpversion"));
     assert_eq!(made.tool("clang++")["machine"], says("clang", "-dumpmachine"));
     assert!(made.names().is_sorted());
+}
+
+#[test]
+fn a_compiler_that_cannot_build_for_the_family_fails_when_it_is_called_and_not_before() {
+    let shop = Shop::new();
+    shop.gcc("a/gcc", X86);
+    shop.gcc("a/aarch64-linux-gnu-gcc", "aarch64-linux-gnu");
+    let made = shop.session_for("x86-64-v3", &shop.text("a"), &[]);
+    assert!(made.warnings.contains("aarch64-linux-gnu-gcc"), "{}", made.warnings);
+    assert!(made.warnings.contains("every compile with it will fail"), "{}", made.warnings);
+    for name in ["gcc", "aarch64-linux-gnu-gcc"] {
+        let shim = shop.at("session/bin").join(name);
+        let done =
+            std::process::Command::new(shim).args(["-c", "a.c", "-march=native"]).status().expect("a shim");
+        assert!(done.success());
+    }
+    let calls = shop.calls();
+    let compiles: Vec<_> = calls.iter().filter(|call| call.contains("a.c")).collect();
+    // The fake compiler takes all; a real one does not know the level of another machine's processors.
+    assert!(compiles[1].ends_with("-march=x86-64-v3"), "{compiles:?}");
+    assert!(compiles[0].contains("-march=x86-64-v3") && !compiles[0].contains("native"), "{compiles:?}");
+}
+
+#[test]
+fn a_family_without_a_level_takes_compilers_for_any_machine() {
+    let shop = Shop::new();
+    shop.gcc("a/aarch64-linux-gnu-gcc", "aarch64-linux-gnu");
+    let made = shop.session(&shop.text("a"));
+    assert_eq!(made.tool("aarch64-linux-gnu-gcc")["machine"], "aarch64-linux-gnu");
+    assert_eq!(made.warnings, "");
 }

@@ -46,7 +46,7 @@ fn settings(
         |name: &str| caller.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
     let session = Session::create(&SessionOptions {
         dir: &shop.at("session"),
-        toolchains: &Toolchains::builtin(),
+        toolchains: &Toolchains::builtin().expect("the built-in files"),
         family,
         policy: &family.policy,
         reproducible: None,

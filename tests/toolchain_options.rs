@@ -62,9 +62,8 @@ fn driver_takes_next(driver: &str, option: &str, folder: &Path) -> Option<bool> 
     };
     match (compiles("value.c"), compiles("real.c")) {
         (true, true) => Some(false),
-        (false, true) => Some(true),
-        // `-o value.c` with two sources: the first is gone, and -o allows only one.
-        (true, false) => Some(true),
+        // `-o value.c` with two sources: the first was written over, and comes up as the one that is left.
+        (false, true) | (true, false) => Some(true),
         (false, false) => None,
     }
 }
@@ -120,7 +119,7 @@ fn listed(text: &str) -> BTreeSet<String> {
                 word.contains("path")
                     || word.contains("dir")
                     || word.contains("xray")
-                    || counts[at] % 100 == 0
+                    || counts[at].is_multiple_of(100)
             })
         })
         .map(str::to_owned)

@@ -1,5 +1,6 @@
 //! One family: a fresh copy of the source, built by its own backend through the shim, held against the record.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,9 +15,10 @@ use super::reproducible::Reproducible;
 use super::shim::Shim;
 use super::source::Source;
 use super::work::WorkArea;
-use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
+use super::{Event, Observer, Request, deliver, failed, past, plural, traces, tree};
 use crate::audit::{Expected, Severity, audit};
 use crate::capture::Log;
+use crate::environment as vars;
 use crate::error::{IoContext, Result};
 
 /// All that the families of a call share.
@@ -44,13 +46,14 @@ type Variables = Vec<(OsString, Option<OsString>)>;
 /// Variables for hooks that run natively.
 #[must_use]
 pub fn native_variables(environment: &Environment, area: &WorkArea) -> Variables {
-    let mut variables: Variables = vec![("TMPDIR".into(), Some(area.temporary().into()))];
+    let mut variables: Variables = vec![(vars::TMPDIR.into(), Some(area.temporary().into()))];
     if let (Some(root), Some(scripts)) = (&environment.root, &environment.scripts) {
-        variables.push(("PATH".into(), Some(prepended(scripts, std::env::var_os("PATH").as_deref()))));
-        variables.push(("VIRTUAL_ENV".into(), Some(root.into())));
+        variables
+            .push((vars::PATH.into(), Some(prepended(scripts, std::env::var_os(vars::PATH).as_deref()))));
+        variables.push((vars::VIRTUAL_ENV.into(), Some(root.into())));
         // What these name is not isolated.
-        variables.push(("PYTHONPATH".into(), None));
-        variables.push(("PYTHONHOME".into(), None));
+        variables.push((vars::PYTHONPATH.into(), None));
+        variables.push((vars::PYTHONHOME.into(), None));
     }
     variables
 }
@@ -128,6 +131,8 @@ impl Scene<'_> {
         if let Ok(record) = &record {
             report.calls = calls(record);
             report.warnings.extend(record.damage.sentences());
+            let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
+            report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
         let wheel = built?;
         // Without its record nobody can say what is in the wheel.
@@ -171,6 +176,14 @@ fn audit_wheel(wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<
     let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
     report.elf_files = found.checked.len();
     report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
+    let made: Vec<_> = found
+        .checked
+        .iter()
+        .filter_map(|checked| Some((checked.member.clone(), checked.call.clone()?)))
+        .collect();
+    let past = past::find(record, &made);
+    report.faults.extend(past.faults);
+    report.warnings.extend(past.warnings);
     for finding in &found.findings {
         let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));
         let message = format!("{place}{} [{}]", finding.what, finding.code.name());

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::interpreter::Interpreter;
 use super::process;
 use super::work::WorkArea;
+use crate::environment;
 use crate::error::{Error, IoContext, Result};
 
 const SCRIPT: &str = include_str!("scripts/fetch_sdist.py");
@@ -65,7 +66,7 @@ pub fn fetch(requirement: &str, python: &Interpreter, area: &WorkArea) -> Result
 /// `$XDG_CACHE_HOME/crosswheel/sdists`; `None` if there is no place for caches.
 fn cache() -> Option<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    std::env::var_os("XDG_CACHE_HOME")
+    std::env::var_os(environment::XDG_CACHE_HOME)
         .map(PathBuf::from)
         .and_then(absolute)
         .or_else(|| std::env::home_dir().and_then(absolute).map(|home| home.join(".cache")))

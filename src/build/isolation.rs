@@ -10,6 +10,7 @@ use std::process::Command;
 use super::interpreter::{Interpreter, pip_suffices};
 use super::process;
 use super::work::WorkArea;
+use crate::environment;
 use crate::error::{Error, Result};
 
 /// What the user asks to install with.
@@ -77,7 +78,7 @@ impl Installer {
                 let mut command = Command::new(&words[0]);
                 command.args(&words[1..]).arg("--python").arg(python);
                 // `user = true` in pip.conf would ask for what no environment has.
-                command.env("PIP_USER", "0");
+                command.env(environment::PIP_USER, "0");
                 command.args([
                     "install",
                     "--no-input",

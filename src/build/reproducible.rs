@@ -11,6 +11,7 @@ use super::process;
 use super::source::Source;
 use super::tree;
 use super::work::WorkArea;
+use crate::environment;
 use crate::error::{Error, Result};
 
 /// 1980-01-01, the first time that a zip file can hold.
@@ -49,17 +50,20 @@ impl Reproducible {
     /// Variables of the build's environment.
     #[must_use]
     pub fn variables(&self) -> Vec<(&'static str, OsString)> {
-        vec![("SOURCE_DATE_EPOCH", self.epoch.to_string().into()), ("PYTHONHASHSEED", "0".into())]
+        vec![
+            (environment::SOURCE_DATE_EPOCH, self.epoch.to_string().into()),
+            (environment::PYTHONHASHSEED, "0".into()),
+        ]
     }
 }
 
 /// The time: as the user says, else of the last commit, else of the newest file of the source.
 fn epoch(source: &Source, origin: Option<&Path>) -> Result<(u64, &'static str)> {
-    if let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) {
+    if let Some(text) = std::env::var_os(environment::SOURCE_DATE_EPOCH).filter(|text| !text.is_empty()) {
         let seconds = text.to_str().and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
             Error::usage(format!("SOURCE_DATE_EPOCH is `{}`, which is no number of seconds", text.display()))
         })?;
-        return Ok((seconds, "SOURCE_DATE_EPOCH"));
+        return Ok((seconds, environment::SOURCE_DATE_EPOCH));
     }
     if let Some(seconds) = origin.map(commit_time).transpose()?.flatten() {
         return Ok((seconds.max(ZIP_START), "last commit"));

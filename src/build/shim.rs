@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use super::reproducible::Reproducible;
 use super::work::WorkArea;
 use crate::capture::place;
+use crate::environment;
 use crate::error::{IoContext, Result};
 use crate::toolchain::ask::Manner;
 use crate::toolchain::discover::Remark;
+use crate::toolchain::profile::LeftOut;
 use crate::toolchain::python::Python;
 use crate::toolchain::session::{PATIENCE, Session, SessionOptions};
 use crate::toolchain::{Toolchains, profile};
@@ -35,11 +37,10 @@ impl Shim {
     ) -> Result<Self> {
         let dir = area.shims();
         area.emptied(&dir)?;
-        let path = variables("PATH").unwrap_or_default();
+        let path = variables(environment::PATH).unwrap_or_default();
         let cwd = area.source_home();
         let manner = Manner { path: &path, cwd: &cwd, patience: PATIENCE };
         let python = Python::ask(python, manner)?;
-        let source_date_epoch = reproducible.map(|it| it.epoch);
         let reproducible = reproducible.map(|it| profile::Reproducible {
             maps: it
                 .maps
@@ -53,7 +54,6 @@ impl Shim {
             family,
             policy: &family.policy,
             reproducible: reproducible.as_ref(),
-            source_date_epoch,
             path: &path,
             cwd: &cwd,
             variables,
@@ -87,8 +87,18 @@ impl Shim {
         self.session.remarks.iter().map(told).collect()
     }
 
+    /// What of the policies was left out of calls, by the names that were called.
+    #[must_use]
+    pub fn left_out(&self, called: &dyn Fn(&str) -> bool) -> Vec<String> {
+        let told = |(name, left): &(String, LeftOut)| {
+            called(name)
+                .then(|| format!("{name} was called without {} ({}): {}", left.what, left.rule, left.why))
+        };
+        self.session.left_out.iter().filter_map(told).collect()
+    }
+
     /// Moves the record, and the sign that some of it was lost, into the log; returns where the record is now.
-    pub fn close(self) -> Result<PathBuf> {
+    pub fn close(&self) -> Result<PathBuf> {
         let target = self.log.join(place::FILE);
         for name in [OsStr::new(place::FILE), OsStr::new("record.lost")] {
             let from = self.session.dir.join(name);

@@ -74,9 +74,9 @@ pub(super) struct Args {
     json: bool,
 }
 
-const AFTER_HELP: &str = "\
-A bare NAME takes the newest version that has a source distribution. A folder of that name is taken only if it holds
-a pyproject.toml or a setup.py; `./NAME` always means the folder.";
+const AFTER_HELP: &str = "A bare NAME takes the newest version that has a source distribution. A folder of that \
+                          name is taken only if it holds a pyproject.toml or a setup.py; ./NAME always means the \
+                          folder.";
 
 /// Choices of `--installer`.
 #[derive(Clone, Copy, clap::ValueEnum)]

@@ -48,7 +48,6 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
                 family: host,
                 policy: &host.policy,
                 reproducible: None,
-                source_date_epoch: None,
                 path: &path,
                 cwd: &cwd,
                 variables: &|name| std::env::var_os(name),

@@ -160,7 +160,6 @@ impl SessionArgs {
             family,
             policy: &policy,
             reproducible: None,
-            source_date_epoch: None,
             path: &path,
             cwd: &cwd,
             variables: &|name| std::env::var_os(name),
@@ -184,8 +183,13 @@ fn cache_folder() -> PathBuf {
     base.or_else(home).unwrap_or_else(std::env::temp_dir).join("crosswheel")
 }
 
-/// Prints what the user should know about the tools that were found.
+/// Prints what the user should know about the tools that were found, and what some do without.
 pub(super) fn remarks(session: &Session) {
+    for (name, without) in &session.left_out {
+        let style = anstyle::Style::new().bold();
+        let (rule, what, why) = (&without.rule, &without.what, &without.why);
+        anstream::eprintln!("{style}note:{style:#} {name} does without {what} ({rule}): {why}");
+    }
     for remark in &session.remarks {
         let style = anstyle::AnsiColor::Yellow.on_default().bold();
         let (name, path) = (&remark.name, remark.path.display());

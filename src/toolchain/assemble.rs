@@ -1,18 +1,18 @@
-//! Puts a plan together: the tools of this machine, what the family and the policies ask of each, and the
-//! tables that the shim reads calls by. Compilers are asked which flags they take; nothing is written here, that is
-//! for [`super::session`].
+//! Puts a plan together: the tools of this machine, what the family and the policies ask of each, and the tables
+//! that the shim reads calls by. It decides from what it is given, and is written to disk by [`super::session`].
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crosswheel_shim::plan::{Dialect, PlanData, Profile, Role, Tool};
+use crosswheel_shim::plan::{
+    Dialect, Injection, Kind, Kinds, Languages, PlanData, Profile, Role, Slot, Tool,
+};
 
 use super::Toolchains;
-use super::discover::Found;
-use super::oracle::CompilerOracle;
-use super::profile::{Compiled, CompilerFacts, LeftOut, Reproducible, profile};
+use super::discover::{Found, Remark};
+use super::oracle::FlagOracle;
+use super::profile::{CompilerFacts, LeftOut, Reproducible, profile};
 use crate::error::Result;
 use crate::topology::{Family, Policy};
 
@@ -27,8 +27,8 @@ pub struct Order<'a> {
     pub policy: &'a Policy,
     /// How builds are made to give the same bytes; `None` leaves that to the package.
     pub reproducible: Option<&'a Reproducible>,
-    /// PATH for compilers that are asked something, without shim folders.
-    pub path: &'a OsStr,
+    /// Makes the one that answers for a compiler.
+    pub oracle: &'a dyn Fn(&Path) -> Box<dyn FlagOracle>,
 }
 
 /// Where the plan's folder is.
@@ -42,40 +42,46 @@ pub struct Places<'a> {
     pub scratch: &'a Path,
 }
 
-/// A plan, and what of its policies some compiler does without.
+/// A plan, and what the user should know about it.
 #[derive(Debug)]
 pub struct Assembled {
     /// The plan.
     pub plan: PlanData,
-    /// What was left out, once for each compiler, by the first of its names.
+    /// Compilers that cannot build for the family.
+    pub unfit: Vec<Remark>,
+    /// What compilers do without, each thing once, with the first name that it concerns.
     pub left_out: Vec<(String, LeftOut)>,
 }
 
 /// The plan for these tools. Equal profiles are kept once: the names of one compiler share theirs.
 pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result<Assembled> {
+    let mut oracles = Oracles { make: order.oracle, made: BTreeMap::new() };
     let mut profiles = Vec::<Profile>::new();
-    let mut tools = Vec::new();
-    let mut left_out = Vec::new();
-    // One compiler has many names (cc, gcc, gcc-12), and is asked about its flags once.
-    let mut known = BTreeMap::<Identity, Option<usize>>::new();
+    let (mut tools, mut unfit) = (Vec::new(), Vec::new());
+    let mut left_out = Vec::<(String, LeftOut)>::new();
     for one in found {
-        let file = one.real.canonicalize().unwrap_or_else(|_| one.real.clone());
-        let identity = (file, one.role, one.dialect, one.machine.clone());
-        let profile = match known.get(&identity) {
-            Some(profile) => *profile,
-            None => {
-                let profile = profile_of(order, one)?.map(|compiled| {
-                    left_out.extend(compiled.left_out.into_iter().map(|what| (one.name.clone(), what)));
-                    let same = profiles.iter().position(|profile| *profile == compiled.profile);
-                    same.unwrap_or_else(|| {
-                        profiles.push(compiled.profile);
-                        profiles.len() - 1
-                    })
-                });
-                known.insert(identity, profile);
-                profile
+        let profile = match wanted(order, one, &mut oracles)? {
+            Wanted::Nothing => None,
+            Wanted::Profile(profile, without) => {
+                // A preprocessor does without what is for a link, and nothing is lost.
+                for thing in without.into_iter().filter(|_| one.role != Role::Cpp) {
+                    if !left_out.iter().any(|(_, known)| *known == thing) {
+                        left_out.push((one.name.clone(), thing));
+                    }
+                }
+                Some(profile)
+            }
+            Wanted::Failure(profile, what) => {
+                unfit.push(Remark { name: one.name.clone(), path: one.real.clone(), what });
+                Some(profile)
             }
         };
+        let profile = profile.map(|wanted| {
+            profiles.iter().position(|profile| *profile == wanted).unwrap_or_else(|| {
+                profiles.push(wanted);
+                profiles.len() - 1
+            })
+        });
         tools.push(Tool {
             name: one.name.clone(),
             real: bytes(&one.real),
@@ -102,34 +108,80 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
         profiles,
         probes: order.toolchains.probes(),
     };
-    Ok(Assembled { plan, left_out })
+    Ok(Assembled { plan, unfit, left_out })
 }
 
-/// What makes two names one tool with one profile.
-type Identity = (PathBuf, Role, Dialect, String);
+/// What is asked of one tool's calls.
+enum Wanted {
+    /// Nothing: its arguments are not read.
+    Nothing,
+    /// These rules; without some.
+    Profile(Profile, Vec<LeftOut>),
+    /// That they fail, and why.
+    Failure(Profile, String),
+}
 
-/// What is asked of one tool; nothing of those that only answer questions or run others. hipcc is recorded; its rules
-/// come with the GPU families.
-fn profile_of(order: Order<'_>, found: &Found) -> Result<Option<Compiled>> {
-    if matches!(found.role, Role::Hip | Role::Launcher | Role::Nm | Role::As) {
-        return Ok(None);
+fn wanted(order: Order<'_>, found: &Found, oracles: &mut Oracles<'_>) -> Result<Wanted> {
+    // A compiler that is not known: its arguments could only be guessed at.
+    if found.dialect == Dialect::Plain && (is_driver(found.role) || found.role == Role::Hip) {
+        return Ok(Wanted::Nothing);
     }
-    let oracle = CompilerOracle::new(&found.real, Some(order.path.to_owned()));
-    let linker = match (order.family.level, found.dialect) {
-        (Some(_), Dialect::Gcc | Dialect::Clang) => oracle.linker(),
-        (Some(_), Dialect::Ld) => oracle.version(),
-        _ => String::new(),
-    };
     let facts = CompilerFacts {
         name: found.name.clone(),
         dialect: found.dialect,
         role: found.role,
         machine: found.machine.clone(),
         version: found.version.unwrap_or_default(),
-        linker,
-        oracle: &oracle,
+        linker: found.linker.clone(),
+        oracle: oracles.of(found),
     };
-    profile(order.toolchains, &facts, order.family, order.policy, order.reproducible).map(Some)
+    match profile(order.toolchains, &facts, order.family, order.policy, order.reproducible) {
+        Ok(compiled) => Ok(Wanted::Profile(compiled.profile, compiled.left_out)),
+        // One old or foreign compiler among others on PATH must not keep a build from the good ones, and must
+        // never make code in silence either.
+        Err(error) => match order.family.level {
+            Some(level) if is_driver(found.role) => {
+                let what = format!("{}; every compile with it will fail", error.message);
+                Ok(Wanted::Failure(failing(level.name(), &error.message), what))
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+fn is_driver(role: Role) -> bool {
+    matches!(role, Role::Cc | Role::Cxx | Role::Fortran | Role::Cpp)
+}
+
+/// A compiler that does not know a level, or makes code for a machine that has none, refuses the level's name
+/// itself. So it is told that name, behind all that the caller says, and its own message is what the user sees.
+fn failing(level: &str, why: &str) -> Profile {
+    let injection = Injection {
+        rule: "unfit-compiler".to_owned(),
+        why: why.to_owned(),
+        slot: Slot::After,
+        flags: vec![format!("-march={level}").into_bytes()],
+        kinds: Kinds::of(&[Kind::Preprocess, Kind::Compile, Kind::Assemble, Kind::Link]),
+        languages: Languages::NONE,
+        probes: true,
+        unless: None,
+    };
+    Profile { injections: vec![injection], ..Profile::default() }
+}
+
+/// One oracle a compiler, so that no question is asked twice under two names.
+struct Oracles<'a> {
+    make: &'a dyn Fn(&Path) -> Box<dyn FlagOracle>,
+    made: BTreeMap<(PathBuf, Dialect), Box<dyn FlagOracle>>,
+}
+
+impl Oracles<'_> {
+    fn of(&mut self, found: &Found) -> &dyn FlagOracle {
+        // One script may stand under the names of gcc and clang, so the file alone does not tell.
+        let file = found.real.canonicalize().unwrap_or_else(|_| found.real.clone());
+        let make = self.make;
+        &**self.made.entry((file, found.dialect)).or_insert_with(|| make(&found.real))
+    }
 }
 
 fn bytes(path: &Path) -> Vec<u8> {

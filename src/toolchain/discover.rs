@@ -39,6 +39,8 @@ pub struct Found {
     pub machine: String,
     /// Its version, as it says itself.
     pub version: Option<Version>,
+    /// First line of what its linker says to `--version`, or it itself if it is one; empty if it was not asked.
+    pub linker: String,
 }
 
 /// Something that the user should know about a name.
@@ -93,17 +95,18 @@ pub fn discover(toolchains: &Toolchains, manner: Manner<'_>, extra: &[Extra]) ->
     let answers =
         ask_all(toolchains, &tools.iter().map(|(_, is, real, _)| (*is, *real)).collect::<Vec<_>>(), manner);
     for ((name, is, real, launcher), answer) in tools.into_iter().zip(answers) {
-        let (dialect, machine, version) = match answer {
-            Some(Ok(said)) => (said.dialect, said.machine, said.version),
+        let said = match answer {
+            Some(Ok(said)) => said,
             Some(Err(why)) => {
                 let what = format!("{why}; its calls are recorded and not rewritten");
                 found.remarks.push(Remark { name: name.clone(), path: real.clone(), what });
-                (Dialect::Plain, String::new(), None)
+                Said::nothing(Dialect::Plain)
             }
-            None => (unasked_dialect(is), String::new(), None),
+            None => Said::nothing(unasked_dialect(is)),
         };
+        let Said { dialect, machine, version, linker } = said;
         let (name, real, role) = (name.clone(), real.clone(), is.role);
-        found.tools.push(Found { name, real, launcher, role, dialect, machine, version });
+        found.tools.push(Found { name, real, launcher, role, dialect, machine, version, linker });
     }
     found.tools.sort_by(|a, b| a.name.cmp(&b.name));
     found.remarks.sort_by(|a, b| a.name.cmp(&b.name));
@@ -214,6 +217,13 @@ struct Said {
     dialect: Dialect,
     machine: String,
     version: Option<Version>,
+    linker: String,
+}
+
+impl Said {
+    fn nothing(dialect: Dialect) -> Self {
+        Self { dialect, machine: String::new(), version: None, linker: String::new() }
+    }
 }
 
 /// What makes two names one compiler: the file, and what it may read off its own name. clang takes its target
@@ -227,13 +237,13 @@ fn ask_all(
     tools: &[(&NameMatch, &PathBuf)],
     manner: Manner<'_>,
 ) -> Vec<Option<Result<Said, String>>> {
-    let mut questions = BTreeMap::<Identity, &Path>::new();
+    let mut questions = BTreeMap::<Identity, (Role, &Path)>::new();
     let mut whose = Vec::new();
     for (is, real) in tools {
-        whose.push(is_driver(is.role).then(|| {
+        whose.push(is_asked(is.role).then(|| {
             let file = real.canonicalize().unwrap_or_else(|_| (*real).clone());
             let identity = (file, is.prefix.clone(), is.dialect_hint);
-            questions.entry(identity.clone()).or_insert(real);
+            questions.entry(identity.clone()).or_insert((is.role, real.as_path()));
             identity
         }));
     }
@@ -244,8 +254,8 @@ fn ask_all(
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some((identity, real)) = next(&waiting) {
-                    let answer = ask_one(toolchains, real, manner);
+                while let Some((identity, (role, real))) = next(&waiting) {
+                    let answer = ask_one(toolchains, real, *role, manner);
                     if let Ok(mut answers) = answers.lock() {
                         answers.insert(identity, answer);
                     }
@@ -264,26 +274,35 @@ fn next<T>(waiting: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
     waiting.lock().ok()?.next()
 }
 
-fn ask_one(toolchains: &Toolchains, real: &Path, manner: Manner<'_>) -> Result<Said, String> {
+fn ask_one(toolchains: &Toolchains, real: &Path, role: Role, manner: Manner<'_>) -> Result<Said, String> {
+    let first_line = |answer: String| answer.lines().next().unwrap_or_default().trim().to_owned();
+    if role == Role::Ld {
+        // One that says nothing is known by its name alone.
+        let linker = ask(real, &["--version"], manner).map(first_line).unwrap_or_default();
+        return Ok(Said { linker, ..Said::nothing(Dialect::Ld) });
+    }
     let version = ask(real, &["--version"], manner).map_err(|why| format!("asked for `--version`, {why}"))?;
     let Some(dialect) = toolchains.recognise(&version) else {
-        let first = version.lines().next().unwrap_or_default().trim();
-        return Err(format!("it says `{first}`, which is no compiler that is known here"));
+        return Err(format!("it says `{}`, which is no compiler that is known here", first_line(version)));
     };
     let machine =
         ask(real, &["-dumpmachine"], manner).map_err(|why| format!("asked for `-dumpmachine`, {why}"))?;
-    Ok(Said { dialect, machine: machine.trim().to_owned(), version: version_in(&version) })
+    // A compiler without a linker still compiles; what needs to know its linker then says so.
+    let linker = match role {
+        Role::Cpp => String::new(),
+        _ => ask(real, &["-Wl,--version"], manner).map(first_line).unwrap_or_default(),
+    };
+    Ok(Said { dialect, machine: machine.trim().to_owned(), version: version_in(&version), linker })
 }
 
-/// Whether a tool of this role is a compiler driver, which is asked what it is.
-fn is_driver(role: Role) -> bool {
-    matches!(role, Role::Cc | Role::Cxx | Role::Fortran | Role::Cpp)
+/// Whether a tool of this role is asked what it is: compiler drivers and linkers.
+fn is_asked(role: Role) -> bool {
+    matches!(role, Role::Cc | Role::Cxx | Role::Fortran | Role::Cpp | Role::Ld)
 }
 
 /// How tools that are not asked read their arguments.
 fn unasked_dialect(is: &NameMatch) -> Dialect {
     match is.role {
-        Role::Ld => Dialect::Ld,
         Role::Ar => Dialect::Ar,
         _ => Dialect::Plain,
     }

@@ -39,7 +39,8 @@ pub(super) struct File {
 pub(super) struct Names {
     pub role: Coded<Role>,
     pub dialect: Option<Coded<Dialect>>,
-    pub names: Vec<Spanned<String>>,
+    #[serde(rename = "names")]
+    pub list: Vec<Spanned<String>>,
 }
 
 #[derive(Clone, Default, Deserialize)]

@@ -55,7 +55,7 @@ fn injections(toolchains: &Toolchains, doc: &mut String) {
             doc,
             &[
                 code(row.id.get_ref()),
-                when(&row.when),
+                when(row.when),
                 tools(row),
                 code(&words(row.flags.iter().map(|flag| flag.get_ref().as_str()))),
                 row.slot.0.name().into(),
@@ -97,7 +97,7 @@ fn rules(toolchains: &Toolchains, doc: &mut String) {
             doc,
             &[
                 code(row.id.get_ref()),
-                when(&row.when),
+                when(row.when),
                 dialects(&row.dialects),
                 options_of(toolchains, row),
                 action(row),
@@ -119,7 +119,7 @@ fn demotion(toolchains: &Toolchains, doc: &mut String) {
         doc,
         &[
             code(&demotion.id),
-            when(&demotion.when),
+            when(demotion.when),
             dialects(&demotion.dialects),
             code(&demotion.flags.join(" ")),
             code(&format!("{}X", demotion.each)),
@@ -256,7 +256,7 @@ fn action(row: &RuleRow) -> String {
     }
 }
 
-fn when(when: &When) -> String {
+fn when(when: When) -> String {
     let mut all = vec![];
     if when.level {
         all.push("the family has a level".to_owned());

@@ -2,6 +2,9 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`Toolchains`] | what the toolchain files say: names, option tables, rules |
+//! | [`profile`], [`oracle`] | what is asked of one compiler's calls; which flags it takes |
+//! | [`flags_doc`] | the reference of all flags, made from the toolchain files |
 //! | [`path`] | `PATH` and what lies on it |
 //! | [`ask`] | asking a program a question |
 //! | [`discover`] | names to real tools, and what they say of themselves |
@@ -36,4 +39,5 @@ mod options;
 mod toolchains;
 
 pub use names::NameMatch;
+pub use profile::Reproducible;
 pub use toolchains::Toolchains;

@@ -20,11 +20,14 @@ pub trait FlagOracle {
     }
 }
 
+/// A language, and the flags that are asked about.
+type Question = (Language, Vec<String>);
+
 /// Asks the real compiler, each question once.
 pub struct CompilerOracle {
     compiler: PathBuf,
     path: Option<OsString>,
-    known: Mutex<BTreeMap<(Language, Vec<String>), Option<String>>>,
+    known: Mutex<BTreeMap<Question, Option<String>>>,
 }
 
 impl CompilerOracle {

@@ -4,6 +4,7 @@
 //! asked only through a [`FlagOracle`]. What could not be asked of a compiler is named with the reason and never left
 //! out in silence.
 
+use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -77,7 +78,7 @@ pub fn profile(
         Making { toolchains, facts, family, policy, reproducible, left_out: vec![], injections: vec![] };
     making.check_compiler()?;
     for row in &toolchains.injections {
-        if making.concerns(&row.when, &row.dialects)
+        if making.concerns(row.when, &row.dialects)
             && (row.roles.is_empty() || row.roles.contains(&Coded(facts.role)))
         {
             making.injection(row);
@@ -90,7 +91,7 @@ pub fn profile(
     }
     let rules = making.rules();
     let demotion = &toolchains.demotion;
-    let demote = making.concerns(&demotion.when, &demotion.dialects).then(|| Demote {
+    let demote = making.concerns(demotion.when, &demotion.dialects).then(|| Demote {
         rule: demotion.id.clone(),
         why: demotion.why.clone(),
         flags: demotion.flags.iter().map(|flag| flag.clone().into_bytes()).collect(),
@@ -162,7 +163,7 @@ impl Making<'_> {
         }
     }
 
-    fn concerns(&self, when: &When, dialects: &[Coded<Dialect>]) -> bool {
+    fn concerns(&self, when: When, dialects: &[Coded<Dialect>]) -> bool {
         dialects.contains(&Coded(self.facts.dialect))
             && (!when.level || self.family.level.is_some())
             && when.march_native.is_none_or(|asked| asked == self.policy.march_native)
@@ -191,13 +192,18 @@ impl Making<'_> {
         }
     }
 
-    /// One injection a warning, for the languages in which this compiler knows it.
+    /// One injection a warning, for the languages in which this compiler knows it. Each is asked about behind those
+    /// that it takes already: gcc knows `-Wformat-security` only behind `-Wformat`.
     fn warnings(&mut self, row: &InjectionRow, flags: &[&str]) {
+        let mut taken: BTreeMap<Language, Vec<String>> = BTreeMap::new();
         for warning in &self.policy.werror_flags {
             let filled: Vec<String> = flags.iter().map(|flag| flag.replace("{flag}", warning)).collect();
-            let taken = self.accepted(row.id.get_ref(), &filled, languages(&row.languages));
-            if !taken.is_empty() {
-                self.put(row, filled.into_iter().map(String::into_bytes).collect(), taken);
+            let knowing = self.accepted(row.id.get_ref(), &filled, languages(&row.languages), &taken);
+            for language in knowing.iter() {
+                taken.entry(language).or_default().extend(filled.iter().cloned());
+            }
+            if !knowing.is_empty() {
+                self.put(row, filled.into_iter().map(String::into_bytes).collect(), knowing);
             }
         }
     }
@@ -220,7 +226,7 @@ impl Making<'_> {
         let rule = self.toolchains.policy_flags.id.clone();
         let mut languages = flags.languages;
         if !languages.is_empty() {
-            languages = self.accepted(&rule, &flags.flags, languages);
+            languages = self.accepted(&rule, &flags.flags, languages, &BTreeMap::new());
             if languages.is_empty() {
                 return;
             }
@@ -237,12 +243,19 @@ impl Making<'_> {
         });
     }
 
-    /// Those of the languages in which the compiler takes the flags. One that it has no front end for is no loss;
+    /// Those of the languages in which the compiler takes the flags, `behind` others. A language that it has no front end for is no loss;
     /// an objection to the flags is reported.
-    fn accepted(&mut self, rule: &str, flags: &[String], wanted: Languages) -> Languages {
+    fn accepted(
+        &mut self,
+        rule: &str,
+        flags: &[String],
+        wanted: Languages,
+        behind: &BTreeMap<Language, Vec<String>>,
+    ) -> Languages {
         let mut taken = Languages::NONE;
         for language in wanted.iter().filter(|language| self.facts.oracle.speaks(*language)) {
-            match self.facts.oracle.objection(flags, language) {
+            let earlier = behind.get(&language).map_or(&[][..], Vec::as_slice);
+            match self.facts.oracle.objection(&[earlier, flags].concat(), language) {
                 None => taken.insert(language),
                 Some(words) => {
                     self.leave_out(rule, flags.join(" "), format!("not for {}: {words}", language.name()));
@@ -297,7 +310,7 @@ impl Making<'_> {
 
     fn rules(&self) -> Vec<Rule> {
         let rows = self.toolchains.rules.iter();
-        rows.filter(|row| self.concerns(&row.when, &row.dialects)).flat_map(|row| self.rule(row)).collect()
+        rows.filter(|row| self.concerns(row.when, &row.dialects)).flat_map(|row| self.rule(row)).collect()
     }
 
     /// One rule a value.

@@ -22,15 +22,16 @@ use std::time::{Duration, UNIX_EPOCH};
 use crosswheel_shim::plan::{self, Role};
 use sha2::{Digest, Sha256};
 
-use super::Toolchains;
 use super::ask::Manner;
 use super::assemble::{Assembled, Order, Places, assemble};
 use super::discover::{Discovery, Extra, Found, Remark, discover};
 use super::header::Header;
+use super::oracle::{CompilerOracle, FlagOracle};
 use super::path::{find, is_executable, is_shim_folder, without_shims};
-use super::profile::{LeftOut, Reproducible};
+use super::profile::LeftOut;
 use super::python::Python;
 use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
+use super::{Reproducible, Toolchains};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
 use crate::topology::{Family, Policy};
@@ -54,8 +55,6 @@ pub struct SessionOptions<'a> {
     pub policy: &'a Policy,
     /// How builds are made to give the same bytes; `None` leaves that to the package.
     pub reproducible: Option<&'a Reproducible>,
-    /// The time that goes into products, seconds since 1970; `None` leaves what is set.
-    pub source_date_epoch: Option<u64>,
     /// `PATH` of the build, in which its tools are looked for.
     pub path: &'a OsStr,
     /// Where relative entries of `path` start.
@@ -87,7 +86,7 @@ pub struct Session {
     pub tools: Vec<Found>,
     /// What could not be used, or only in part.
     pub remarks: Vec<Remark>,
-    /// What of the policies some compiler does without.
+    /// What compilers do without: each thing once, with the first name that it concerns.
     pub left_out: Vec<(String, LeftOut)>,
     environment: BTreeMap<OsString, Option<OsString>>,
     /// Held as long as the session lives, so that two builds never share one record.
@@ -107,7 +106,7 @@ impl Session {
         }
 
         let places = Places { bin: &bin, record: record.as_deref(), scratch: &scratch };
-        let Composed { path, led, discovery, left_out, bytes } = compose(options, places)?;
+        let Composed { path, led, discovery, bytes, left_out } = compose(options, places)?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
 
         replace(&plan, &bytes)?;
@@ -127,9 +126,6 @@ impl Session {
         let mut environment = BTreeMap::new();
         environment.insert(environment::PATH.into(), Some(in_front(&bin, &path)));
         environment.extend(led.variables.into_iter().map(|(name, value)| (name.into(), Some(value))));
-        if let Some(epoch) = options.source_date_epoch {
-            environment.insert(environment::SOURCE_DATE_EPOCH.into(), Some(epoch.to_string().into()));
-        }
         let (tools, remarks) = (discovery.tools, discovery.remarks);
         Ok(Self { dir, bin, plan, record, digest, tools, remarks, left_out, environment, _lock: lock })
     }
@@ -153,8 +149,8 @@ struct Composed {
     path: OsString,
     led: Redirected,
     discovery: Discovery,
-    left_out: Vec<(String, LeftOut)>,
     bytes: Vec<u8>,
+    left_out: Vec<(String, LeftOut)>,
 }
 
 /// Looks at the machine and makes the plan; writes nothing.
@@ -164,18 +160,22 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
     let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
     one_program_a_name(&extra)?;
     let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
-    let discovery = discover(options.toolchains, manner, &extra);
+    let mut discovery = discover(options.toolchains, manner, &extra);
+    let oracle = |compiler: &Path| -> Box<dyn FlagOracle> {
+        Box::new(CompilerOracle::new(compiler, Some(path.clone())))
+    };
     let order = Order {
         toolchains: options.toolchains,
         family: options.family,
         policy: options.policy,
         reproducible: options.reproducible,
-        path: &path,
+        oracle: &oracle,
     };
-    let Assembled { plan: data, left_out } = assemble(order, places, &discovery.tools)?;
-    let bytes = plan::write(&data)
+    let Assembled { plan, unfit, left_out } = assemble(order, places, &discovery.tools)?;
+    discovery.remarks.extend(unfit);
+    let bytes = plan::write(&plan)
         .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
-    Ok(Composed { path, led, discovery, left_out, bytes })
+    Ok(Composed { path, led, discovery, bytes, left_out })
 }
 
 /// Makes the folder and follows its links: the shim finds it through `/proc/self/exe`, which has none.

@@ -156,7 +156,7 @@ impl Joined {
         self.machines.extend(file.machines);
         self.env_allow.extend(file.environment.allow);
         for row in file.names {
-            for name in row.names {
+            for name in row.list {
                 let meaning = (row.role.0, row.dialect.map(|dialect| dialect.0));
                 if self.names.insert(name.get_ref().clone(), meaning).is_some() {
                     let message = format!("the name `{}` is given twice", name.get_ref());

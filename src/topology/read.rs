@@ -250,12 +250,12 @@ impl Reader<'_> {
         let given = raw.kinds.as_ref();
         let calls = given.map_or(Kinds::of(&[Kind::Compile, Kind::Link]), |list| kinds(list.get_ref()));
         let allowed = Kinds::of(&[Kind::Preprocess, Kind::Compile, Kind::Assemble, Kind::Link]);
-        if let Some(list) = given {
-            if calls.is_empty() || !calls.within(allowed) {
-                let known: Vec<&str> = allowed.iter().map(Kind::name).collect();
-                let message = format!("flags can go into these calls: {}", known.join(", "));
-                return Err(self.fault(list.span(), message));
-            }
+        if let Some(list) = given
+            && (calls.is_empty() || !calls.within(allowed))
+        {
+            let known: Vec<&str> = allowed.iter().map(Kind::name).collect();
+            let message = format!("flags can go into these calls: {}", known.join(", "));
+            return Err(self.fault(list.span(), message));
         }
         let languages = match &raw.languages {
             Some(list) if list.get_ref().is_empty() => {

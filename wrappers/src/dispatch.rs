@@ -4,7 +4,7 @@
 //! one family to another. So the cache goes inside: the shim answers in its place, decides on the compiler's
 //! arguments, and starts the real cache with the real compiler.
 
-use crate::paths::{base_name, parent};
+use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Tool;
 use crate::plan::{Plan, Role};
 
@@ -35,7 +35,7 @@ impl<'p> Target<'p, '_> {
     }
 
     /// What stands ahead of the tool's arguments, the name of the program first.
-    pub fn head(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn head(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let launcher = self.launcher().into_iter().chain(self.ahead.iter().copied());
         launcher.chain(std::iter::once(self.tool.real()))
     }
@@ -64,7 +64,7 @@ pub fn dispatch<'p, 'a>(plan: Plan<'p>, name: &[u8], args: &'a [&'a [u8]]) -> Op
 
 /// The tool that a word names: by bare name, by its path in the shim folder, or by its real path.
 fn named<'p>(plan: Plan<'p>, word: &[u8]) -> Option<Tool<'p>> {
-    if !word.contains(&b'/') || parent(word) == plan.bin() {
+    if !word.contains(&b'/') || same_path(parent(word), plan.bin()) {
         return plan.tool(base_name(word)).filter(|tool| tool.role() != Role::Launcher);
     }
     // The same file may have several names (`cc`, `gcc`); the one called by this name goes first, since a

@@ -18,5 +18,6 @@ static ARENA: Arena = Arena::new();
 extern "C" fn main(_: c_int, argv: *const *const c_char, envp: *const *const c_char) -> c_int {
     // SAFETY: the C library hands over null-terminated arrays of C strings that live as long as the process.
     let (argv, env) = unsafe { (sys::strings(argv), sys::strings(envp)) };
+    let argv: Vec<&[u8]> = argv.iter().map(|arg| arg.to_bytes()).collect();
     run::run(&argv, &env)
 }

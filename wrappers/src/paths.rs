@@ -39,6 +39,15 @@ pub fn absolute(path: &[u8], cwd: &[u8]) -> Vec<u8> {
     whole
 }
 
+/// Whether two absolute paths are the same but for needless slashes and dots.
+#[must_use]
+pub fn same_path(one: &[u8], other: &[u8]) -> bool {
+    fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+        path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
+    }
+    one == other || (one.starts_with(b"/") && other.starts_with(b"/") && parts(one).eq(parts(other)))
+}
+
 /// Whether `path` is `folder` or lies in it.
 #[must_use]
 pub fn within(path: &[u8], folder: &[u8]) -> bool {

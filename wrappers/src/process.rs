@@ -5,51 +5,61 @@
 //! with one thing that `posix_spawn` lacks: the child asks to be told when we die, so that no compiler
 //! outlives a killed build.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::sys::errno;
 
-/// C strings in one piece, and the array of pointers to them that `execve` wants.
+/// C strings for `execve`: those of the caller where they lie, and our own in one piece.
 #[derive(Debug, Default)]
-pub struct CStrings {
+pub struct CStrings<'e> {
+    /// Our own, each with its NUL.
     bytes: Vec<u8>,
-    starts: Vec<usize>,
+    all: Vec<CString<'e>>,
 }
 
-impl CStrings {
-    /// Adds one string. What follows a NUL in it cannot be handed over, and is left out.
+#[derive(Debug)]
+enum CString<'e> {
+    Given(&'e CStr),
+    /// Where it starts in `bytes`.
+    Own(usize),
+}
+
+impl<'e> CStrings<'e> {
+    /// Room for so many strings, and so many bytes of our own.
+    #[must_use]
+    pub fn with_capacity(strings: usize, bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), all: Vec::with_capacity(strings) }
+    }
+
+    /// Adds a string as it lies there.
+    pub fn give(&mut self, text: &'e CStr) {
+        self.all.push(CString::Given(text));
+    }
+
+    /// Adds a copy of a string. What follows a NUL in it cannot be handed over, and is left out.
     pub fn push(&mut self, text: &[u8]) {
         self.push_parts(&[text]);
     }
 
     /// Adds one string made of parts.
     pub fn push_parts(&mut self, parts: &[&[u8]]) {
-        self.starts.push(self.bytes.len());
+        self.all.push(CString::Own(self.bytes.len()));
         for part in parts {
             self.bytes.extend_from_slice(part);
         }
         self.bytes.push(0);
     }
 
-    /// Bytes that the kernel counts for them: the strings and their pointers.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.bytes.len() + 8 * self.starts.len()
-    }
-
-    /// Length of the longest one.
-    #[must_use]
-    pub fn longest(&self) -> usize {
-        let ends = self.starts.iter().skip(1).copied().chain([self.bytes.len()]);
-        self.starts.iter().zip(ends).map(|(start, end)| end - start).max().unwrap_or(0)
-    }
-
+    /// The array of pointers that `execve` wants.
     fn pointers(&self) -> Vec<*const libc::c_char> {
-        let all = self.starts.iter().map(|start| self.bytes[*start..].as_ptr().cast());
-        all.chain([ptr::null()]).collect()
+        let pointer = |string: &CString<'_>| match string {
+            CString::Given(text) => text.as_ptr(),
+            CString::Own(start) => self.bytes[*start..].as_ptr().cast(),
+        };
+        self.all.iter().map(pointer).chain([ptr::null()]).collect()
     }
 }
 
@@ -59,9 +69,9 @@ pub struct Command<'c> {
     /// Absolute path.
     pub program: &'c [u8],
     /// Arguments, the name first.
-    pub argv: CStrings,
+    pub argv: CStrings<'c>,
     /// Environment.
-    pub envp: &'c CStrings,
+    pub envp: &'c CStrings<'c>,
     /// Descriptors that take the place of stdin, stdout and stderr.
     pub streams: [Option<i32>; 3],
 }
@@ -93,6 +103,12 @@ impl Ended {
 static CHILD: AtomicI32 = AtomicI32::new(0);
 /// The last deadly signal that came while no tool ran.
 static CAUGHT: AtomicI32 = AtomicI32::new(0);
+/// Whether a deadly signal came at all.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whether our handlers are installed.
+static LISTENS: AtomicBool = AtomicBool::new(false);
+/// Whether the caller ignores SIGCHLD, which we must not.
+static IGNORES_CHILDREN: AtomicBool = AtomicBool::new(false);
 
 /// Signals that are handed on to the tool.
 const FORWARDED: [c_int; 8] = [
@@ -106,25 +122,55 @@ const FORWARDED: [c_int; 8] = [
     libc::SIGCONT,
 ];
 
-/// Hands a signal on to the tool. What the terminal sends, it sends to the tool as well.
+/// Hands a signal on to the tool. What a key of the terminal sends, it sends to the whole group, and so to
+/// the tool as well; a terminal that hangs up tells the leader of its session alone, which may be us.
 extern "C" fn forward(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel hands over a valid `info` for a handler with SA_SIGINFO; `kill`, `getpid` and
     // access to errno are async-signal-safe, and errno is put back for the code that was interrupted.
     unsafe {
         let saved = *libc::__errno_location();
-        let sent_by_process = (*info).si_code <= 0;
+        let from_key = (*info).si_code > 0 && matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
         let child = CHILD.load(Ordering::Relaxed);
+        let deadly = !matches!(signal, libc::SIGTSTP | libc::SIGCONT);
+        if deadly {
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        }
         if child == 0 {
-            if !matches!(signal, libc::SIGTSTP | libc::SIGCONT) {
+            if deadly {
                 CAUGHT.store(signal, Ordering::Relaxed);
             }
-        } else if sent_by_process {
+        } else if !from_key {
             libc::kill(child, signal);
         }
         if signal == libc::SIGTSTP {
-            libc::kill(libc::getpid(), libc::SIGSTOP);
+            stop();
         }
         *libc::__errno_location() = saved;
+    }
+}
+
+/// Stops this process as SIGTSTP does without a handler. That is not at all in a group that no shell
+/// watches over, where SIGSTOP would stop us for ever; so the signal itself is sent once more.
+///
+/// # Safety
+///
+/// To be called from the handler of SIGTSTP, where all signals are blocked.
+unsafe fn stop() {
+    // SAFETY: all calls are async-signal-safe, and every structure is filled before it is used. We stop where
+    // the signal is unblocked, and go on from there with handler and mask as they were.
+    unsafe {
+        let mut handler: libc::sigaction = std::mem::zeroed();
+        let mut default: libc::sigaction = std::mem::zeroed();
+        default.sa_sigaction = libc::SIG_DFL;
+        libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut handler);
+        libc::kill(libc::getpid(), libc::SIGTSTP);
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        let mut mask: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGTSTP);
+        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
+        libc::sigaction(libc::SIGTSTP, &raw const handler, ptr::null_mut());
     }
 }
 
@@ -137,6 +183,8 @@ struct Handover {
     mask: libc::sigset_t,
     /// The caller ignores SIGCHLD: the tool is to find that so, but we must not, or its status is lost.
     ignore_children: bool,
+    /// An earlier tool ran: our handlers are installed.
+    again: bool,
     parent: libc::pid_t,
     error: c_int,
 }
@@ -163,6 +211,15 @@ extern "C" fn child(handover: *mut c_void) -> c_int {
         }
         if (*handover).ignore_children {
             libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        }
+        // In a second try our handler is in place here too. A signal that waits for the mask below would
+        // find it, on memory that is the parent's, and be lost to the tool.
+        if (*handover).again {
+            for signal in FORWARDED {
+                if libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN {
+                    libc::signal(signal, libc::SIG_IGN);
+                }
+            }
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const (*handover).mask, ptr::null_mut());
         libc::execve((*handover).program, (*handover).argv, (*handover).envp);
@@ -203,7 +260,11 @@ impl Command<'_> {
             let mut mask: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&raw mut all);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut mask);
-            let ignore_children = libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN;
+            // The second try finds what we set here, so the caller's wish is kept.
+            if libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN {
+                IGNORES_CHILDREN.store(true, Ordering::Relaxed);
+            }
+            let ignore_children = IGNORES_CHILDREN.load(Ordering::Relaxed);
             let mut handover = Handover {
                 program: program.as_ptr().cast(),
                 argv: argv.as_ptr(),
@@ -211,6 +272,7 @@ impl Command<'_> {
                 streams: self.streams,
                 mask,
                 ignore_children,
+                again: LISTENS.swap(true, Ordering::Relaxed),
                 parent: libc::getpid(),
                 error: 0,
             };
@@ -233,33 +295,35 @@ impl Command<'_> {
     }
 }
 
-/// Installs the handler for each signal that the caller does not want ignored.
+/// Installs the handler for each signal that the caller does not want ignored. That is seen by what the
+/// handler replaces: one system call a signal in the usual case. No signal can come in between, and what was
+/// ignored before is ignored again.
 ///
 /// # Safety
 ///
 /// To be called with all signals blocked, after the child was started: a child that is to start with the
 /// caller's dispositions must not inherit ours.
 unsafe fn listen() {
-    for signal in FORWARDED {
-        // SAFETY: both structures are valid for the kernel to read and fill; the handler has the type that
-        // SA_SIGINFO asks for.
-        unsafe {
-            let mut old: libc::sigaction = std::mem::zeroed();
-            libc::sigaction(signal, ptr::null(), &raw mut old);
+    // SAFETY: all structures are valid for the kernel to read and fill; the handler has the type that
+    // SA_SIGINFO asks for.
+    unsafe {
+        let mut old: libc::sigaction = std::mem::zeroed();
+        let mut new: libc::sigaction = std::mem::zeroed();
+        new.sa_sigaction = forward as *const () as usize;
+        new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+        libc::sigfillset(&raw mut new.sa_mask);
+        for signal in FORWARDED {
+            libc::sigaction(signal, &raw const new, &raw mut old);
             if old.sa_sigaction == libc::SIG_IGN {
-                continue;
+                libc::sigaction(signal, &raw const old, ptr::null_mut());
             }
-            let mut new: libc::sigaction = std::mem::zeroed();
-            new.sa_sigaction = forward as *const () as usize;
-            new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-            libc::sigfillset(&raw mut new.sa_mask);
-            libc::sigaction(signal, &raw const new, ptr::null_mut());
         }
     }
 }
 
 fn wait(pid: libc::pid_t) -> Ended {
-    let mut status = 0;
+    // Should the kernel not know our child, its end is unknown, which is a failure.
+    let mut status = 1 << 8;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the kernel fills `status` and `usage`; `pid` is our child, waited for once.
     let usage = unsafe {
@@ -284,6 +348,12 @@ pub fn caught() -> Option<i32> {
         0 => None,
         signal => Some(signal),
     }
+}
+
+/// Whether a deadly signal came at any time, whatever the tool made of it.
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
 }
 
 /// Ends this process as the tool ended.

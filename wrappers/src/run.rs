@@ -1,11 +1,12 @@
 //! One call from end to end: plan, target, decision, record, tool, record.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 use crate::args::{Files, Line, response};
 use crate::dispatch::{Target, dispatch};
 use crate::invocation::Invocation;
-use crate::paths::{base_name, parent};
+use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Kind, Plan, Role};
 use crate::probe::{Place, probe, temp_folder};
@@ -56,12 +57,12 @@ fn place() -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 /// The value of a variable.
-fn variable<'e>(env: &[&'e [u8]], name: &[u8]) -> Option<&'e [u8]> {
-    env.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
+fn variable<'e>(env: &[&'e CStr], name: &[u8]) -> Option<&'e [u8]> {
+    env.iter().find_map(|entry| entry.to_bytes().strip_prefix(name)?.strip_prefix(b"="))
 }
 
 /// Runs one call. `argv` holds the name first, `env` entries are `NAME=value`.
-pub fn run(argv: &[&[u8]], env: &[&[u8]]) -> ! {
+pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     let Some((bin, name)) = place() else {
         fail(b"shim", b"cannot tell where this program is: /proc is not mounted", b"", FAILED)
     };
@@ -96,13 +97,15 @@ pub fn run(argv: &[&[u8]], env: &[&[u8]]) -> ! {
     let probed = probe(plan, &call, place);
     let decision = decide(&call, tool.profile(), probed.is_some(), place);
     let time = sys::now();
-    let id = record::id(time, sys::pids().0);
+    let pids = sys::pids();
+    let id = record::id(time, pids.0);
     let record = Record::open(plan);
     if let Some(record) = &record {
         let probe = probed.map(crate::plan::view::Probe::name);
         let begin = Begin {
             id,
             time,
+            pids,
             plan,
             name: &name,
             cwd: &cwd,
@@ -137,6 +140,15 @@ fn made<'c>(call: &'c Invocation<'_>) -> &'c [Vec<u8>] {
     }
 }
 
+/// What kept the tool from running: the kernel's error number.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// At its start.
+    Tool(i32),
+    /// At the response file that its line is too long to do without.
+    Scratch(i32),
+}
+
 /// How the tool ended, or why it did not run, in which case `status` is ours.
 struct Outcome {
     ended: Result<Ended, String>,
@@ -149,11 +161,11 @@ struct Session<'c, 'l> {
     target: &'c Target<'c, 'c>,
     call: &'c Invocation<'l>,
     decision: &'c Decision<'c>,
-    env: &'c [&'c [u8]],
+    env: &'c [&'c CStr],
     name: &'c [u8],
 }
 
-impl Session<'_, '_> {
+impl<'c> Session<'c, '_> {
     /// Runs the tool, twice if policy says so.
     fn tool(&self, recorded: bool) -> Outcome {
         if let Some(refusal) = &self.decision.refusal {
@@ -172,10 +184,10 @@ impl Session<'_, '_> {
 
     /// The environment for the tool. A compiler or binutil must not find us when it looks for its own
     /// helpers (collect2 looks for `ld`), so the shim folder is taken out of its PATH.
-    fn environment(&self) -> CStrings {
-        let mut all = CStrings::default();
+    fn environment(&self) -> CStrings<'c> {
+        let mut all = CStrings::with_capacity(self.env.len(), 0);
         for entry in self.env {
-            match entry.strip_prefix(b"PATH=") {
+            match entry.to_bytes().strip_prefix(b"PATH=") {
                 Some(path) if !self.target.tool.keeps_path() => {
                     let rest = without(path, self.plan.bin());
                     // An empty PATH would mean the working folder; none at all means the system's default.
@@ -183,7 +195,7 @@ impl Session<'_, '_> {
                         all.push_parts(&[b"PATH=", &rest]);
                     }
                 }
-                _ => all.push(entry),
+                _ => all.give(entry),
             }
         }
         all
@@ -193,20 +205,24 @@ impl Session<'_, '_> {
     fn once(
         &self,
         args: &[Arg<'_>],
-        envp: &CStrings,
+        envp: &CStrings<'_>,
         streams: [Option<i32>; 3],
         wait: bool,
-    ) -> Result<Ended, i32> {
-        let mut argv = CStrings::default();
-        self.target.head().chain(args.iter().map(|arg| &**arg)).for_each(|arg| argv.push(arg));
+    ) -> Result<Ended, Fault> {
+        let all = self.target.head().chain(args.iter().map(|arg| &**arg));
+        let (count, bytes, longest) = all.clone().fold((0, 0, 0), |(count, bytes, longest), arg| {
+            (count + 1, bytes + arg.len() + 1, arg.len().max(longest))
+        });
+        let mut argv = CStrings::with_capacity(count, bytes);
+        all.for_each(|arg| argv.push(arg));
         let command = Command { program: self.target.program(), argv, envp, streams };
-        let fits = command.argv.longest() < LONGEST_ARGUMENT;
+        let fits = longest + 1 < LONGEST_ARGUMENT;
         let error = if !fits {
             libc::E2BIG
         } else if wait {
             match command.run() {
                 Err(libc::E2BIG) => libc::E2BIG,
-                other => return other,
+                other => return other.map_err(Fault::Tool),
             }
         } else {
             command.exec()
@@ -214,20 +230,26 @@ impl Session<'_, '_> {
         if error == libc::E2BIG && takes_response_files(self.target.tool.dialect()) {
             return self.by_file(args, envp, streams);
         }
-        Err(error)
+        Err(Fault::Tool(error))
     }
 
     /// Runs the tool with its arguments in a response file of ours, which is taken away afterwards.
-    fn by_file(&self, args: &[Arg<'_>], envp: &CStrings, streams: [Option<i32>; 3]) -> Result<Ended, i32> {
+    fn by_file(
+        &self,
+        args: &[Arg<'_>],
+        envp: &CStrings<'_>,
+        streams: [Option<i32>; 3],
+    ) -> Result<Ended, Fault> {
         let id = sys::now() ^ u64::from(sys::pids().0.cast_unsigned()) << 32;
         let path = [self.plan.scratch(), b"/", format!("{id:016x}.rsp").as_bytes()].concat();
-        let file = Fd::create_new(&path)?;
-        let written = sys::write_all(file.number(), &response::join(args.iter().map(|arg| &**arg)));
+        let file = Fd::create_new(&path).map_err(Fault::Scratch)?;
+        let content = response::join(args.iter().map(|arg| &**arg));
+        let written = sys::write_all(file.number(), &content).map_err(Fault::Scratch);
         let ended = written.and_then(|()| {
             let mut argv = CStrings::default();
             self.target.head().for_each(|arg| argv.push(arg));
             argv.push_parts(&[b"@", &path]);
-            Command { program: self.target.program(), argv, envp, streams }.run()
+            Command { program: self.target.program(), argv, envp, streams }.run().map_err(Fault::Tool)
         });
         sys::remove(&path);
         ended
@@ -235,14 +257,13 @@ impl Session<'_, '_> {
 
     /// A call under `-Werror` whose policy is to demote: if it fails it is run once more, with warnings
     /// that do not fail. Its output is held back until it is clear which of the two runs counts.
-    fn twice(&self, second: &[Arg<'_>], envp: &CStrings) -> Outcome {
+    fn twice(&self, second: &[Arg<'_>], envp: &CStrings<'_>) -> Outcome {
         let stdin = self.call.reads_stdin().then(keep_stdin).flatten();
         let first = Held::new(stdin.as_ref());
         let ended = self.once(&self.decision.args, envp, first.streams, true);
-        // A tool that was killed, or could not start, would fare no better the second time.
-        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0))
-            || process::caught().is_some()
-        {
+        // A tool that was killed, or could not start, would fare no better the second time; and whoever
+        // interrupts a build wants it to end, even where the tool made a plain failure of the signal.
+        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0)) || process::interrupted() {
             first.release();
             return self.outcome(ended, None);
         }
@@ -261,18 +282,29 @@ impl Session<'_, '_> {
         }
     }
 
-    fn outcome(&self, ended: Result<Ended, i32>, retry: Option<Retry>) -> Outcome {
+    fn outcome(&self, ended: Result<Ended, Fault>, retry: Option<Retry>) -> Outcome {
         let (ended, status) = match ended {
             Ok(ended) => (Ok(ended), 0),
-            Err(error) => {
+            Err(fault) => {
                 let program = String::from_utf8_lossy(self.target.program());
-                let (message, hint, status) = match error {
-                    libc::ENOENT => (
+                let (message, hint, status) = match fault {
+                    Fault::Tool(libc::ENOENT) => (
                         format!("the real tool {program} is gone"),
                         "install it again, or set the shim folder up again to find another",
                         NOT_FOUND,
                     ),
-                    _ => (format!("cannot run {program}: {}", sys::describe(error)), "", CANNOT_RUN),
+                    Fault::Tool(error) => {
+                        (format!("cannot run {program}: {}", sys::describe(error)), "", CANNOT_RUN)
+                    }
+                    Fault::Scratch(error) => (
+                        format!(
+                            "the line is too long for {program}, and no response file can be written in {}: {}",
+                            String::from_utf8_lossy(self.plan.scratch()),
+                            sys::describe(error)
+                        ),
+                        "make room there, or set the shim folder up again",
+                        CANNOT_RUN,
+                    ),
                 };
                 say(self.name, message.as_bytes(), hint.as_bytes());
                 (Err(message), status)
@@ -287,15 +319,10 @@ fn takes_response_files(dialect: Dialect) -> bool {
     matches!(dialect, Dialect::Gcc | Dialect::Clang | Dialect::Ld | Dialect::Ar | Dialect::Plain)
 }
 
-/// The parts of a path that say something.
-fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".")
-}
-
 /// PATH without a folder, however many slashes it is written with.
 fn without(path: &[u8], folder: &[u8]) -> Vec<u8> {
-    let same = |entry: &[u8]| entry == folder || (entry.starts_with(b"/") && parts(entry).eq(parts(folder)));
-    let rest: Vec<&[u8]> = path.split(|byte| *byte == b':').filter(|entry| !same(entry)).collect();
+    let rest: Vec<&[u8]> =
+        path.split(|byte| *byte == b':').filter(|entry| !same_path(entry, folder)).collect();
     rest.join(&b':')
 }
 
@@ -357,27 +384,30 @@ impl Held {
     fn werror_lines(&self) -> Vec<Vec<u8>> {
         let text = self.content(if self.files[2].is_some() { 2 } else { 1 });
         let mark = b"[-Werror";
-        let lines = text.split(|byte| *byte == b'\n');
-        lines
-            .filter(|line| line.windows(mark.len()).any(|w| w == mark))
-            .map(|line| plain(line).into_owned())
-            .collect()
+        // Colours stand inside of the brackets too: `[ESC[01;31m-Werror=unusedESC[m]`.
+        let lines = text.split(|byte| *byte == b'\n').map(plain);
+        lines.filter(|line| line.windows(mark.len()).any(|w| w == mark)).map(Cow::into_owned).collect()
     }
 }
 
-/// A line without the escape sequences that colour it.
+/// A line without the escape sequences that colour it and make links of its parts.
 fn plain(line: &[u8]) -> Cow<'_, [u8]> {
     if !line.contains(&0x1b) {
         return Cow::Borrowed(line);
     }
     let mut out = Vec::with_capacity(line.len());
-    let mut bytes = line.iter().copied();
+    let mut bytes = line.iter().copied().peekable();
     while let Some(byte) = bytes.next() {
-        if byte == 0x1b {
-            // `ESC [ … letter`
-            bytes.find(u8::is_ascii_alphabetic);
-        } else {
+        if byte != 0x1b {
             out.push(byte);
+        } else if bytes.next_if_eq(&b']').is_some() {
+            // A link is `ESC ] 8 ; ; address`, ended by BEL or by `ESC \`.
+            if bytes.find(|byte| matches!(byte, 7 | 0x1b)) == Some(0x1b) {
+                bytes.next();
+            }
+        } else {
+            // A colour is `ESC [ … letter`.
+            bytes.find(u8::is_ascii_alphabetic);
         }
     }
     Cow::Owned(out)

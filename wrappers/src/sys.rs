@@ -5,20 +5,20 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-/// Arguments or environment as the kernel handed them over.
+/// Arguments or environment as the kernel handed them over, where they lie.
 ///
 /// # Safety
 ///
 /// `list` must be an array of pointers to C strings that ends with a null pointer, and both must live as
 /// long as the process, as those that `main` gets do.
 #[must_use]
-pub unsafe fn strings(list: *const *const c_char) -> Vec<&'static [u8]> {
+pub unsafe fn strings(list: *const *const c_char) -> Vec<&'static CStr> {
     let mut all = Vec::with_capacity(64);
     let mut at = list;
     // SAFETY: the caller promises a null-terminated array of C strings; `at` stops at its end.
     unsafe {
         while !at.is_null() && !(*at).is_null() {
-            all.push(CStr::from_ptr(*at).to_bytes());
+            all.push(CStr::from_ptr(*at));
             at = at.add(1);
         }
     }
@@ -64,8 +64,12 @@ impl Fd {
 
     fn open(path: &[u8], flags: c_int) -> Result<Self, i32> {
         let path = c_path(path).ok_or(libc::EINVAL)?;
+        // Not `open`: musl's sets the close-on-exec flag once more, for kernels that knew no O_CLOEXEC.
         // SAFETY: `path` is a C string that outlives the call.
-        Self::take(unsafe { libc::open(path.as_ptr().cast(), flags | libc::O_CLOEXEC, 0o666) })
+        let fd = unsafe {
+            libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC, 0o666)
+        };
+        Self::take(c_int::try_from(fd).unwrap_or(-1))
     }
 
     /// Opens for reading.
@@ -105,9 +109,21 @@ impl Fd {
 
     /// Reads to the end.
     pub fn read_all(&self) -> Result<Vec<u8>, i32> {
-        let size = self.file_size().unwrap_or(0);
-        let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-        read_into(self.0, &mut all)?;
+        self.read_sized(self.file_size().unwrap_or(0))
+    }
+
+    /// Reads a file of this size; one of size 0 (as those in `/proc` are) to its end.
+    fn read_sized(&self, size: u64) -> Result<Vec<u8>, i32> {
+        let size = usize::try_from(size).unwrap_or(0);
+        let mut all = Vec::with_capacity(size.max(1));
+        while size > 0 && all.len() < size {
+            if !read_some(self.0, &mut all)? {
+                return Ok(all);
+            }
+        }
+        if size == 0 {
+            read_into(self.0, &mut all)?;
+        }
         Ok(all)
     }
 
@@ -124,13 +140,25 @@ pub fn read_into(fd: i32, all: &mut Vec<u8>) -> Result<(), i32> {
         if all.capacity() == all.len() {
             all.reserve(64 * 1024);
         }
+        if !read_some(fd, all)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads as much as there is room for; whether there was anything.
+fn read_some(fd: i32, all: &mut Vec<u8>) -> Result<bool, i32> {
+    loop {
         let room = all.spare_capacity_mut();
         // SAFETY: the kernel writes at most `room.len()` bytes at `room`.
         let read = unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };
         match usize::try_from(read) {
-            Ok(0) => return Ok(()),
-            // SAFETY: the kernel filled `read` bytes behind the present ones.
-            Ok(read) => unsafe { all.set_len(all.len() + read) },
+            Ok(0) => return Ok(false),
+            Ok(read) => {
+                // SAFETY: the kernel filled `read` bytes behind the present ones.
+                unsafe { all.set_len(all.len() + read) };
+                return Ok(true);
+            }
             Err(_) if errno() == libc::EINTR => {}
             Err(_) => return Err(errno()),
         }
@@ -156,6 +184,22 @@ pub fn write_once(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
             Err(_) if errno() == libc::EINTR => {}
             Err(_) => return Err(errno()),
         }
+    }
+}
+
+/// One write that the caller's limit of file sizes (`ulimit -f`) makes fail, where it would kill us.
+pub fn write_unkilled(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the kernel fills `limit`; the disposition is put back as it was, for us and for the tool.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
+        if limit.rlim_cur == libc::RLIM_INFINITY {
+            return write_once(fd, bytes);
+        }
+        let given = libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        let written = write_once(fd, bytes);
+        libc::signal(libc::SIGXFSZ, given);
+        written
     }
 }
 
@@ -226,8 +270,8 @@ impl Drop for Map {
 /// Reads a plain file. Pipes are left alone: reading one would take its content from the tool.
 pub fn read_file(path: &[u8]) -> Result<Vec<u8>, i32> {
     let fd = Fd::read_only(path)?;
-    fd.file_size().ok_or(libc::EINVAL)?;
-    fd.read_all()
+    let size = fd.file_size().ok_or(libc::EINVAL)?;
+    fd.read_sized(size)
 }
 
 /// Reads a plain file, but not one that a tool would wait at to be opened, such as a pipe.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::build::report::FamilyReport;
 use crate::build::{Event, Observer, family};
 use crate::cli::{CYAN, RED};
+use crate::environment;
 
 /// How often the live line is drawn.
 const PACE: Duration = Duration::from_millis(100);
@@ -27,8 +28,8 @@ pub(super) struct View {
 
 impl View {
     pub(super) fn new(verbose: bool) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let live = std::io::stderr().is_terminal() && !dumb && std::env::var_os("CI").is_none();
+        let dumb = std::env::var_os(environment::TERM).is_some_and(|term| term == "dumb");
+        let live = std::io::stderr().is_terminal() && !dumb && std::env::var_os(environment::CI).is_none();
         let now = Instant::now();
         Self {
             live,

@@ -26,8 +26,9 @@ impl Files for NoFiles {
 
 /// Files that name each other more deeply than this are left literal, as the tools end with an error.
 const DEEPEST: usize = 32;
-/// More words than this are not read in: files that name each other twice grow without bound.
-const MOST_WORDS: usize = 1 << 20;
+/// More files than this are not read in: files that name each other twice grow without bound, in words or
+/// in time. libiberty ends with an error at the same number.
+const MOST_FILES: usize = 2000;
 
 /// A command line with its response files read in. The name of the tool is not part of it.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Line<'a> {
     words: Vec<Word<'a>>,
     /// Places in `argv` that were read in as response files.
     files: Vec<usize>,
+    /// How many files were read in, nested ones too.
+    read: usize,
 }
 
 /// One argument after expansion.
@@ -51,7 +54,7 @@ impl<'a> Line<'a> {
     /// Reads in all response files of `argv`.
     #[must_use]
     pub fn read(argv: &'a [&'a [u8]], files: &impl Files) -> Self {
-        let mut line = Self { argv, words: Vec::with_capacity(argv.len() + 8), files: Vec::new() };
+        let mut line = Self { argv, words: Vec::with_capacity(argv.len() + 8), files: Vec::new(), read: 0 };
         for (origin, arg) in argv.iter().enumerate() {
             line.push(Cow::Borrowed(arg), origin, files, 0);
         }
@@ -61,9 +64,10 @@ impl<'a> Line<'a> {
     fn push(&mut self, arg: Cow<'a, [u8]>, origin: usize, files: &impl Files, depth: usize) {
         if let Some(path) = arg.strip_prefix(b"@")
             && depth < DEEPEST
-            && self.words.len() < MOST_WORDS
+            && self.read < MOST_FILES
             && let Some(content) = files.read(path)
         {
+            self.read += 1;
             if depth == 0 {
                 self.files.push(origin);
             }
@@ -165,10 +169,12 @@ pub fn join<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
             content.extend_from_slice(b"\"\"");
         }
         for &byte in word {
-            if matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | b'\\' | b'\'' | b'"') {
-                content.push(b'\\');
+            match byte {
+                // Newer readers take a backslash at the end of a line for a line that goes on.
+                b'\n' => content.extend_from_slice(b"\"\n\""),
+                b' ' | b'\t' | b'\r' | 0x0b | 0x0c | b'\\' | b'\'' | b'"' => content.extend([b'\\', byte]),
+                _ => content.push(byte),
             }
-            content.push(byte);
         }
         content.push(b'\n');
     }

@@ -24,6 +24,8 @@ pub const HEADER: usize = 24;
 /// Words of the root record: family, bin, record, scratch (strings), then `env_allow`, tools, options,
 /// profiles, probes (lists).
 pub const ROOT: usize = 18;
+/// Words of a name that `env_allow` holds, sorted: name (string), key.
+pub const NAME: usize = 4;
 /// Words of a tool: name, real, launcher, machine (strings), role and dialect and flags, profile.
 pub const TOOL: usize = 10;
 /// Words of an option table: dialect, rows (list).
@@ -58,19 +60,23 @@ pub fn key(text: &[u8]) -> u64 {
 /// No parent, no profile.
 pub const NONE: u32 = u32::MAX;
 
-/// Catches a plan that was damaged on disk. Eight bytes a step, because it is paid at every call.
+/// Catches a plan that was damaged on disk. It is paid at every call, so it is Fletcher's: a sum of the words
+/// and a sum of those sums, which knows their order, in four lanes that are added two at a time.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u64 {
-    const K: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |h: u64, w: u64| (h ^ w).wrapping_mul(K).rotate_left(29);
-    let chunks = bytes.chunks_exact(8);
-    let mut last = [0; 8];
-    last[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
-    let mut h = bytes.len() as u64;
-    for chunk in chunks {
-        let mut word = [0; 8];
-        word.copy_from_slice(chunk);
-        h = mix(h, u64::from_le_bytes(word));
-    }
-    mix(h, u64::from_le_bytes(last))
+    const LANES: usize = 4;
+    let (mut sums, mut sums_of_sums) = ([0u64; LANES], [0u64; LANES]);
+    let mut add = |block: &[u8; 8 * LANES]| {
+        for (lane, word) in block.as_chunks().0.iter().enumerate() {
+            sums[lane] = sums[lane].wrapping_add(u64::from_le_bytes(*word));
+            sums_of_sums[lane] = sums_of_sums[lane].wrapping_add(sums[lane]);
+        }
+    };
+    let (blocks, rest) = bytes.as_chunks();
+    blocks.iter().for_each(&mut add);
+    let mut last = [0; 8 * LANES];
+    last[..rest.len()].copy_from_slice(rest);
+    add(&last);
+    let mix = |h: u64, word: &u64| (h ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    sums.iter().chain(&sums_of_sums).fold(bytes.len() as u64, mix)
 }

@@ -203,9 +203,17 @@ impl<'a> Plan<'a> {
         self.root().string(6)
     }
 
-    /// Environment variables that a record may show.
-    pub fn env_allow(self) -> impl Iterator<Item = &'a [u8]> + Clone {
-        self.root().strings(8)
+    /// Whether a record may show the environment variable of this name. Asked of each one at every call, so it
+    /// is searched for by key, as options are.
+    #[must_use]
+    pub fn shows(self, name: &[u8]) -> bool {
+        let len = self.root().word(9).saturating_mul(u32::try_from(4 * layout::NAME).unwrap_or(u32::MAX));
+        let (names, _) = self.slice(self.root().word(8), len).as_chunks::<{ 4 * layout::NAME }>();
+        let key_of = |words: &_| u64::from(word_of(words, 2)) | u64::from(word_of(words, 3)) << 32;
+        let key = layout::key(name);
+        let first = names.partition_point(|words| key_of(words) < key);
+        let mut alike = names[first..].iter().take_while(|words| key_of(words) == key);
+        alike.any(|words| self.slice(word_of(words, 0), word_of(words, 1)) == name)
     }
 
     /// The names that are answered, sorted.
@@ -249,6 +257,13 @@ impl<'a> Plan<'a> {
     fn profiles(self) -> List<'a, Profile<'a>> {
         self.root().list(14, layout::PROFILE)
     }
+}
+
+/// One word of a row of `N` bytes.
+fn word_of<const N: usize>(words: &[u8; N], index: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&words[4 * index..4 * index + 4]);
+    u32::from_le_bytes(word)
 }
 
 /// An option table: the bytes of its rows.
@@ -334,9 +349,7 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn word(self, index: usize) -> u32 {
-        let mut word = [0; 4];
-        word.copy_from_slice(&self.words[4 * index..4 * index + 4]);
-        u32::from_le_bytes(word)
+        word_of(self.words, index)
     }
     /// Spelling up to the value.
     #[must_use]

@@ -39,14 +39,17 @@ impl std::error::Error for WriteError {}
 
 /// The bytes of the plan file.
 pub fn write(plan: &PlanData) -> Result<Vec<u8>, WriteError> {
-    let mut w = Writer { out: vec![0; layout::HEADER + 4 * layout::ROOT], pool: HashMap::new() };
+    let mut w = Writer {
+        out: vec![0; layout::HEADER + 4 * layout::ROOT],
+        pool: HashMap::new(),
+        lists: HashMap::new(),
+    };
     let mut root = Vec::with_capacity(layout::ROOT);
     root.extend(w.string(plan.family.as_bytes()));
     root.extend(w.path(&plan.bin)?);
     root.extend(w.optional(plan.record.as_deref()));
     root.extend(w.path(&plan.scratch)?);
-    let allowed: Vec<_> = plan.env_allow.iter().map(String::as_bytes).collect();
-    root.extend(w.strings(&allowed));
+    root.extend(w.names(&plan.env_allow));
     root.extend(w.tools(plan)?);
     let tables = plan.options.iter().map(|(dialect, rows)| {
         let [at, count] = w.rows(rows)?;
@@ -65,6 +68,15 @@ struct Writer {
     out: Vec<u8>,
     /// Strings that were written, so that each is there once.
     pool: HashMap<Bytes, [u32; 2]>,
+    /// Lists that were written, by the words of an element, likewise: compilers have much in common.
+    lists: HashMap<(usize, Vec<u8>), [u32; 2]>,
+}
+
+/// The key of a text, in two words.
+fn key(text: &[u8]) -> [u32; 2] {
+    let key = layout::key(text).to_le_bytes();
+    let half = |at: usize| pack(key[at], key[at + 1], key[at + 2], key[at + 3]);
+    [half(0), half(4)]
 }
 
 /// Four bytes as one word.
@@ -109,10 +121,26 @@ impl Writer {
     /// An array of records of the same size: where it is, how many there are.
     #[expect(clippy::cast_possible_truncation, reason = "`finish` refuses a file over 4 GiB")]
     fn records<const N: usize>(&mut self, records: &[[u32; N]]) -> [u32; 2] {
+        let bytes: Vec<u8> = records.as_flattened().iter().flat_map(|word| word.to_le_bytes()).collect();
+        if let Some(known) = self.lists.get(&(N, bytes.clone())) {
+            return *known;
+        }
         self.out.resize(self.out.len().next_multiple_of(4), 0);
         let place = [self.at(), records.len() as u32];
-        self.out.extend(records.as_flattened().iter().flat_map(|word| word.to_le_bytes()));
+        self.out.extend_from_slice(&bytes);
+        self.lists.insert((N, bytes), place);
         place
+    }
+
+    fn names(&mut self, names: &[String]) -> [u32; 2] {
+        let mut sorted: Vec<_> = names.iter().map(String::as_bytes).collect();
+        sorted.sort_unstable();
+        let records = sorted.iter().map(|name| {
+            let ([at, len], [low, high]) = (self.string(name), key(name));
+            [at, len, low, high]
+        });
+        let records: Vec<_> = records.collect();
+        self.records(&records)
     }
 
     fn tools(&mut self, plan: &PlanData) -> Result<[u32; 2], WriteError> {
@@ -158,9 +186,8 @@ impl Writer {
             }
             let [at, len] = self.string(row.spelling.as_bytes());
             let codes = pack(row.form.code(), row.effect.code(), row.level, 0);
-            let key = layout::key(row.spelling.as_bytes()).to_le_bytes();
-            let half = |at: usize| pack(key[at], key[at + 1], key[at + 2], key[at + 3]);
-            records.push([at, len, codes, chain.last().copied().unwrap_or(NONE), half(0), half(4)]);
+            let [low, high] = key(row.spelling.as_bytes());
+            records.push([at, len, codes, chain.last().copied().unwrap_or(NONE), low, high]);
             chain.push(index);
         }
         Ok(self.records(&records))
