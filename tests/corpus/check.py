@@ -33,7 +33,7 @@ def transparency(case: Case, results: dict[str, dict]) -> dict:
         },
         "identical only after strip": products.identical_stripped,
         "not reproducible anyhow": products.not_reproducible + configured.unstable,
-        "faults": failed + rewritten + compare.unknown_probes(record)
+        "faults": failed + rewritten + compare.unknown_probes(record, str(case.folder / "tmp"))
         + products.faults + configured.faults + seen.faults,
     }
 

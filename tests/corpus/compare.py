@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from record import Record
+from record import Call, Record
 from strace import Started
 
 
@@ -157,11 +157,21 @@ def work(record: Record, spell: Callable[[str], str]) -> Counter[str]:
     return Counter(spell(" ".join(call.argv)) for call in record.calls if call.probe is None)
 
 
-def unknown_probes(record: Record) -> list[str]:
-    """Calls that failed in a build that came to its end, and are neither probes nor queries: probes, in truth."""
-    return [f"failed and is not known as a probe: {' '.join(call.argv)} (in {call.begin.get('cwd')})"
-            for call in record.calls
-            if call.ended != 0 and call.probe is None and call.begin["kind"] != "query"]
+def unknown_probes(record: Record, temporary: str) -> list[str]:
+    """Calls that are neither probes nor queries and yet show themselves as such.
+
+    They failed in a build that came to its end, or what they made was for the folder of temporary files.
+    """
+    def shows(call: Call) -> str | None:
+        if call.probe is not None or call.begin["kind"] == "query":
+            return None
+        if call.ended != 0:
+            return "failed"
+        thrown = any(out.startswith(temporary + "/") for out in call.begin.get("out", ()))
+        return "is for a temporary file" if thrown else None
+
+    return [f"{how}, and is not known as a probe: {' '.join(call.argv)} (in {call.begin.get('cwd')})"
+            for call in record.calls if (how := shows(call))]
 
 
 def changed(base: Counter[str], other: Counter[str], complete: bool = True) -> list[str]:

@@ -108,7 +108,7 @@ def recorded(*argv: str, pid: int = 5, status: int = 0) -> record.Call:
 class UnknownProbes(unittest.TestCase):
     def test_what_fails_in_a_good_build_is_a_probe(self):
         def unknown(call):
-            return len(compare.unknown_probes(record.Record({}, [call], [])))
+            return len(compare.unknown_probes(record.Record({}, [call], []), "/t"))
 
         call = recorded("cc", "-c", "x.c", status=1)
         call.begin["kind"] = "compile"
@@ -117,6 +117,12 @@ class UnknownProbes(unittest.TestCase):
         self.assertEqual(unknown(call), 0)
         call.begin |= {"kind": "compile", "probe": "autoconf"}
         self.assertEqual(unknown(call), 0)
+
+    def test_what_is_made_for_the_temporary_folder_is_a_probe(self):
+        call = recorded("cc", "-c", "x.c", "-o", "/t/a/x.o")
+        call.begin |= {"kind": "compile", "out": ["/t/a/x.o"]}
+        self.assertEqual(len(compare.unknown_probes(record.Record({}, [call], []), "/t")), 1)
+        self.assertEqual(len(compare.unknown_probes(record.Record({}, [call], []), "/tm")), 0)
 
 
 class AgainstTheKernel(unittest.TestCase):
