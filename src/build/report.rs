@@ -106,7 +106,7 @@ pub struct Calls {
     pub demoted_calls: usize,
     /// Warnings that these let through.
     pub demoted: usize,
-    /// Calls that failed, probes left out.
+    /// Calls that failed, probes left out; queries among them, and work that was made good later.
     pub failed: usize,
     /// CPU seconds.
     pub cpu: f64,

@@ -74,7 +74,8 @@ impl<'a> Invocation<'a> {
     /// Whether it reads its source from stdin.
     #[must_use]
     pub fn reads_stdin(&self) -> bool {
-        self.inputs.iter().any(|at| matches!(self.input(*at), b"-" | b"/dev/stdin" | b"/dev/fd/0"))
+        let named = |at: &usize| matches!(self.input(*at), b"-" | b"/dev/stdin" | b"/dev/fd/0");
+        self.inputs.iter().any(named) || (self.inputs.is_empty() && self.kind == Kind::Preprocess)
     }
 
     fn output_option(&self) -> Option<&[u8]> {
@@ -95,6 +96,7 @@ impl<'a> Invocation<'a> {
             match (item.what, item.effect) {
                 (What::Option, Effect::Language) => forced = Some(item.value(&self.line)),
                 (What::Option, Effect::Library) => libraries = true,
+                (What::Option, Effect::ForLinker) => libraries |= names_object(item.value(&self.line)),
                 (What::Input, _) => {
                     self.inputs.push(item.at);
                     let name = self.line.text(item.at);
@@ -117,10 +119,14 @@ impl<'a> Invocation<'a> {
                 _ => {}
             }
         }
-        let nothing_to_do = self.inputs.is_empty() && !libraries;
+        // Called by name, the preprocessor reads stdin if no file is named; a driver has nothing to do.
+        let nothing_to_do = self.inputs.is_empty() && !libraries && self.role != Role::Cpp;
         if nothing_to_do || self.items.any(Effect::Query) {
             self.kind = Kind::Query;
             return;
+        }
+        if self.inputs.is_empty() && self.role == Role::Cpp {
+            self.languages.insert(forced.map_or(Language::C, |language| by_name(language).language));
         }
         let depends = self.items.any(Effect::DependenciesOnly);
         let preprocess = depends || self.items.any(Effect::PreprocessOnly) || self.role == Role::Cpp;
@@ -251,6 +257,14 @@ pub fn archiver_key(line: &Line<'_>) -> Option<usize> {
             _ => return Some(at),
         }
     }
+}
+
+/// Whether a list for the linker holds a file to be linked, as `--whole-archive,libx.a` does.
+fn names_object(list: &[u8]) -> bool {
+    list.split(|byte| *byte == b',').any(|part| {
+        let known: [&[u8]; 3] = [b".a", b".o", b".so"];
+        !part.starts_with(b"-") && known.iter().any(|end| part.ends_with(end))
+    })
 }
 
 /// A kind of source.

@@ -90,9 +90,6 @@ fn calls(calls: &Calls) {
     anstream::println!("  calls     {}{kinds}{probes}; {:.1}s of CPU", calls.all, calls.cpu);
     rules("edits", &calls.edits);
     rules("notes", &calls.notes);
-    if calls.failed > 0 {
-        anstream::println!("  failed    {} that are no probes", calls.failed);
-    }
     if calls.demoted_calls > 0 {
         anstream::println!(
             "  demoted   {} warnings in {} calls that -Werror would have stopped",
