@@ -23,6 +23,7 @@ def options():
     here = os.path.dirname(os.path.dirname(HERE))
     parser.add_argument("--crosswheel", default=os.path.join(here, "target/release/crosswheel"))
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--patience", type=float, default=2, help="seconds a round waits for others to be done")
     parser.add_argument("--real", default="/usr/bin/gcc", help="the real compiler")
     parser.add_argument("--spack", default=os.environ.get("SPACK_CC_SCRIPT"), help="Spack's compiler wrapper script")
     parser.add_argument("--pyodide-python", default=os.environ.get("PYODIDE_PYTHON"))
@@ -67,8 +68,8 @@ def main():
 
             print(f"{title}: {len(subjects)} ways, {asked.rounds} rounds", file=sys.stderr)
             load = os.getloadavg()[0]
-            figures = interleaved(subjects, asked.rounds, made)
-            tables.append(report.Table(title, subjects, absent, figures, (load, os.getloadavg()[0])))
+            figures, calm = interleaved(subjects, asked.rounds, made, patience=asked.patience)
+            tables.append(report.Table(title, subjects, absent, figures, (load, os.getloadavg()[0]), calm / asked.rounds))
             bench.close()
         print(report.machine(asked.rounds))
         for table in tables:

@@ -68,14 +68,37 @@ def once(subject, output):
     return cpu, wall
 
 
-def interleaved(subjects, rounds, made=None, warm_up=5):
-    """Every subject once a round, each round in another order. `made` is the file that every call must make."""
+def others_run():
+    """Whether a process other than this one wants a CPU just now."""
+    with open("/proc/loadavg") as file:
+        return int(file.read().split()[3].split("/")[0]) > 1
+
+
+def calm(patience):
+    """Waits until nobody else runs, at most so many seconds; whether it is so."""
+    end = time.monotonic() + patience
+    while True:
+        if not any(others_run() or time.sleep(0.01) for _ in range(5)):
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+
+
+def interleaved(subjects, rounds, made=None, warm_up=5, patience=0):
+    """Every subject once a round, each round in another order; and how many rounds began while nobody else ran.
+
+    `made` is the file that every call must make.
+    """
+    calm_rounds = 0
     order = random.Random(1)
     figures = {subject.name: Figures() for subject in subjects}
     output = os.open("output.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
     for number in range(-warm_up, rounds):
         turn = list(subjects)
         order.shuffle(turn)
+        is_calm = calm(patience)
+        calm_rounds += is_calm and number >= 0
         for subject in turn:
             if made and os.path.exists(made):
                 os.unlink(made)
@@ -86,7 +109,7 @@ def interleaved(subjects, rounds, made=None, warm_up=5):
                 figures[subject.name].cpu.append(cpu)
                 figures[subject.name].wall.append(wall)
     os.close(output)
-    return figures
+    return figures, calm_rounds
 
 
 def median(values):

@@ -334,15 +334,25 @@ pub fn remove(path: &[u8]) {
     }
 }
 
+/// Room for a path: what nearly all need, then the most that the kernel gives.
+const ROOMS: [usize; 2] = [256, libc::PATH_MAX as usize];
+
 /// Where a symbolic link points.
 #[must_use]
 pub fn read_link(path: &[u8]) -> Option<Vec<u8>> {
     let path = c_path(path)?;
-    let mut target = vec![0; libc::PATH_MAX as usize];
-    // SAFETY: the kernel writes at most `target.len()` bytes.
-    let len = unsafe { libc::readlink(path.as_ptr().cast(), target.as_mut_ptr().cast(), target.len()) };
-    target.truncate(usize::try_from(len).ok()?);
-    Some(target)
+    for room in ROOMS {
+        let mut target = vec![0; room];
+        // SAFETY: the kernel writes at most `target.len()` bytes.
+        let len = unsafe { libc::readlink(path.as_ptr().cast(), target.as_mut_ptr().cast(), target.len()) };
+        let len = usize::try_from(len).ok()?;
+        // One that fills its room was cut.
+        if len < room {
+            target.truncate(len);
+            return Some(target);
+        }
+    }
+    None
 }
 
 /// The path that the kernel was given to run this program. Without `/proc` it is all there is.
@@ -358,17 +368,21 @@ pub fn exec_path() -> Option<Vec<u8>> {
 /// The working folder; `None` if it was deleted.
 #[must_use]
 pub fn cwd() -> Option<Vec<u8>> {
-    let mut path = vec![0; libc::PATH_MAX as usize];
-    // SAFETY: `getcwd` writes a C string of at most `path.len()` bytes, or answers null.
-    unsafe {
-        if libc::getcwd(path.as_mut_ptr().cast(), path.len()).is_null() {
+    for room in ROOMS {
+        let mut path = vec![0; room];
+        // SAFETY: `getcwd` writes a C string of at most `path.len()` bytes, or answers null.
+        if unsafe { libc::getcwd(path.as_mut_ptr().cast(), path.len()).is_null() } {
+            if errno() == libc::ERANGE {
+                continue;
+            }
             return None;
         }
+        let len = path.iter().position(|byte| *byte == 0)?;
+        path.truncate(len);
+        // A working folder outside of our root is shown as `(unreachable)/…`.
+        return path.starts_with(b"/").then_some(path);
     }
-    let len = path.iter().position(|byte| *byte == 0)?;
-    path.truncate(len);
-    // A working folder outside of our root is shown as `(unreachable)/…`.
-    path.starts_with(b"/").then_some(path)
+    None
 }
 
 /// Nanoseconds since 1970.
