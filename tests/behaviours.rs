@@ -1,6 +1,8 @@
 //! The table of behaviours: what other wrappers got right or wrong, one row each, in tests/behaviours/*.toml. Every
 //! row is a call of the real shim in a session that was set up as for a build, with fake tools behind it.
 
+#![allow(clippy::unwrap_used, reason = "where a test cannot be set up, it fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write;

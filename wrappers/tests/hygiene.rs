@@ -1,6 +1,8 @@
 //! The shim is the tool for its caller: streams, descriptors, dispositions, folder, environment and exit
 //! status (rules 4 and 19). What signals do is in `signals.rs`.
 
+#![allow(clippy::unwrap_used, reason = "where a test cannot be set up, it fails")]
+
 mod common;
 
 use std::ffi::OsString;

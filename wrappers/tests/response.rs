@@ -1,6 +1,8 @@
 //! Response files (rule 5) and lines that are too long for the kernel (rule 20): read, edited inside, written
 //! anew in our own folder, and never changed where the caller left them.
 
+#![allow(clippy::unwrap_used, reason = "where a test cannot be set up, it fails")]
+
 mod common;
 
 use std::fs;
@@ -26,6 +28,11 @@ fn run(f: &Folder, args: &[&str]) -> (Output, Vec<String>) {
     let (output, calls) = f.call("cc", args);
     let call = calls.last().map(|call| words(call)[1..].iter().map(|&word| word.to_owned()).collect());
     (output, call.unwrap_or_default())
+}
+
+/// The names of a hundred thousand objects: over two megabytes.
+fn objects() -> String {
+    (0..100_000).fold(String::new(), |all, n| all + &format!("object-{n:012}.o\n"))
 }
 
 fn kind(f: &Folder) -> String {
@@ -103,7 +110,7 @@ fn rule_05_a_missing_file_named_in_a_file_stays_literal_when_that_one_is_read_ou
 fn rule_05_a_file_that_may_not_be_read_stays_literal() {
     let f = editing();
     fs::write(f.path("work/args"), "-c a.c").unwrap();
-    fs::set_permissions(f.path("work/args"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(f.path("work/args"), fs::Permissions::from_mode(0o000)).unwrap();
     // Root reads all files; then it is read, and named as before.
     let (_, args) = run(&f, &["-c", "b.c", "@args"]);
     assert_eq!(args, ["-c", "b.c", "@args", "-march=x86-64-v3"]);
@@ -170,7 +177,7 @@ fn rule_05_files_that_name_each_other_without_end_do_not_hang_the_build() {
 #[test]
 fn rule_05_a_line_of_two_megabytes_in_a_file_passes() {
     let f = editing();
-    let content: String = (0..100_000).map(|n| format!("object-{n:012}.o\n")).collect();
+    let content = objects();
     assert!(content.len() > 2_000_000);
     fs::write(f.path("work/objs"), &content).unwrap();
     let (output, args) = run(&f, &["-o", "x", "@objs"]);
@@ -193,7 +200,7 @@ fn given_by_file(f: &Folder, args: &[&str], status: &str) -> (Output, Vec<Vec<u8
 #[test]
 fn rule_20_an_edited_line_of_two_megabytes_goes_through_a_file_of_ours() {
     let f = editing();
-    let content: String = (0..100_000).map(|n| format!("object-{n:012}.o\n")).collect();
+    let content = objects();
     fs::write(f.path("work/objs"), format!("-mtune=x {content} 'odd name.o'")).unwrap();
     for status in ["0", "3"] {
         let (output, words) = given_by_file(&f, &["-o", "x", "@objs"], status);

@@ -5,6 +5,7 @@
 //! of the repository.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its own part of this")]
+#![allow(clippy::unwrap_used, reason = "where a test cannot be set up, it fails")]
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
