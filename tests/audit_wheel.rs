@@ -222,9 +222,10 @@ fn the_path_of_the_shim_folder_is_found_in_text_and_in_code() {
     let members =
         [("demo/config.py", &config[..]), ("demo/x.so", &library), ("demo/fine.py", b"/w/.crosswheel/s1")];
     let report = shop.audit(&linked("x.so", &library), &members);
-    assert_eq!(codes(&report), ["shim-path-leak", "shim-path-leak"]);
-    assert_eq!(report.findings[0].member.as_deref(), Some("demo/config.py"));
-    assert!(report.findings[0].what.ends_with("/w/.crosswheel/s1/bin, on line 2"), "{report:?}");
+    assert_eq!(codes(&report), ["shim-path-leak", "shim-path-in-text"]);
+    assert_eq!(report.findings[0].member.as_deref(), Some("demo/x.so"));
+    assert_eq!(report.findings[1].member.as_deref(), Some("demo/config.py"));
+    assert!(report.findings[1].what.ends_with("/w/.crosswheel/s1/bin, on line 2"), "{report:?}");
 }
 
 #[test]

@@ -6,7 +6,12 @@ missing=
 need() { # command, package
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
+need g++ g++
+need gfortran gfortran
+need git git
+need ld.gold binutils
 need clang clang
+need ld.lld lld
 need ccache ccache
 need strace strace
 need ninja ninja-build

@@ -49,8 +49,10 @@ findings! {
     WrongTag = "wrong-tag", Fault;
     /// The loader would refuse it on processors of the family.
     HigherLevel = "higher-level", Fault;
-    /// It names the shim folder.
+    /// Its code names the shim folder.
     ShimPathLeak = "shim-path-leak", Fault;
+    /// A text in the wheel names the shim folder, and so differs from build to build.
+    ShimPathInText = "shim-path-in-text", Note;
     /// It is damaged.
     Unreadable = "unreadable", Fault;
     /// The loader would not refuse it on processors below the family.

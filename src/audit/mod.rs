@@ -106,8 +106,11 @@ impl Wheel<'_> {
     fn leak(&mut self, member: &str, scan: &Scan) {
         let Some(place) = &scan.leak else { return };
         let what = format!("holds the path of the shim folder, {}, {place}", self.log.session.bin.lossy());
+        // Meson looks a compiler cache up by itself and names it by its path, and some packages write down how they
+        // were built. Such a text changes nothing of what runs; a path in code may be looked up.
+        let code = if scan.elf.is_some() { Code::ShimPathLeak } else { Code::ShimPathInText };
         self.find(
-            Code::ShimPathLeak,
+            code,
             Some(member),
             what,
             "the build writes down which compiler it used; let it write the name (`cc`) or take the note out",

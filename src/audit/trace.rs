@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crosswheel_shim::elf::{ET_REL, Facts, load_digest, sha256};
-use crosswheel_shim::plan::Kind;
+use crosswheel_shim::plan::{Kind, Role};
 
 use super::expect::Expected;
 use super::finding::{Code, Evidence};
@@ -18,12 +18,25 @@ pub(super) struct Index<'l> {
     build_ids: HashMap<&'l str, &'l Call>,
     loads: HashMap<&'l str, &'l Call>,
     files: HashMap<&'l str, &'l Call>,
+    /// Build-ids of what a compiler linked that nobody saw, and the call of our linker that tells of it.
+    past: HashMap<&'l str, &'l Call>,
 }
 
 impl<'l> Index<'l> {
     pub(super) fn new(log: &'l Log) -> Self {
-        let mut index = Self { log, build_ids: HashMap::new(), loads: HashMap::new(), files: HashMap::new() };
+        let mut index = Self {
+            log,
+            build_ids: HashMap::new(),
+            loads: HashMap::new(),
+            files: HashMap::new(),
+            past: HashMap::new(),
+        };
         for call in log.calls.iter().filter(|call| call.outcome() == Outcome::Succeeded) {
+            if call.end.iter().any(|end| !end.made.is_empty()) && by_unseen_driver(log, call) {
+                let made = call.end.iter().flat_map(|end| &end.made);
+                index.past.extend(made.filter_map(|made| Some((made.build_id.as_deref()?, call))));
+                continue;
+            }
             for made in call.end.iter().flat_map(|end| &end.made) {
                 // The call that came last, a strip perhaps, stands for the file; all are in the log.
                 if let Some(id) = &made.build_id {
@@ -75,6 +88,13 @@ impl<'l> Index<'l> {
                 what,
                 "the record describes what links make, not objects".to_owned(),
             );
+        }
+        if let Some(call) = facts.build_id.and_then(|id| self.past.get(&*hex(id))) {
+            let what =
+                format!("was made by a compiler that went past the shim (call {} is its linker)", call.id);
+            let way = "a part of the build names a compiler by its path (a cached CMAKE_C_COMPILER, a Makefile, a \
+                       setup.cfg): let it name `cc`, or set CC and CXX to paths, which are led through the shim";
+            return (Code::Untraced, what, way.to_owned());
         }
         let what = "was not made by a recorded call".to_owned();
         (Code::Untraced, what, self.likely(member, name, facts, marks, expected))
@@ -132,6 +152,14 @@ impl<'l> Index<'l> {
             |output: &Text| output.bytes().rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
         self.log.calls.iter().rev().find(|call| call.probe.is_none() && call.outputs.iter().any(named))
     }
+}
+
+/// Whether a linker was called by a gcc that nobody saw. One that is run by its absolute path still finds the shim's `ld`
+/// on PATH, and tells it its own name; one that came through the shim has no shim folder on PATH. So what such a
+/// call made is known, and is no proof that the compiler was.
+fn by_unseen_driver(log: &Log, call: &Call) -> bool {
+    let linker = log.session.tools.iter().any(|tool| tool.name == call.tool && tool.role == Some(Role::Ld));
+    linker && log.detail(call).is_ok_and(|detail| detail.env.contains_key("COLLECT_GCC"))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -29,6 +29,7 @@ from cases import HERE, WHEEL, Build, Case
 
 # A build that hangs is a failure, but numpy under a tracer may take its time.
 PATIENCE_SECONDS = 3600
+TOO_LONG = 124  # the exit status of such a build, as timeout(1) has it
 
 
 def settings(case: Case, build: Build, jobs: int) -> dict[str, object]:
@@ -81,7 +82,7 @@ def make(case: Case, build: Build, crosswheel: Path | None, jobs: int) -> dict[s
     wanted = key(case, build, crosswheel)
     try:
         result = json.loads((kept / "result.json").read_text())
-        if result["key"] == wanted:
+        if result["key"] == wanted and result["exit"] != TOO_LONG:
             return result
     except (OSError, ValueError, KeyError):
         pass  # not made yet, or made in part
@@ -135,11 +136,11 @@ def command_of(case: Case, build: Build, programs: Path, crosswheel: Path | None
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str], log) -> int:
-    """Runs a command; its exit status, or 124 after too long a time."""
+    """Runs a command; its exit status, or TOO_LONG."""
     with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log,
                           stderr=subprocess.STDOUT, start_new_session=True) as process:
         try:
             return process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
-            return 124
+            return TOO_LONG

@@ -63,8 +63,10 @@ MESON_ANSWER = re.compile(
     r"Fetching value|Generating|Has header|Header|Host machine|Library|Message|Program|Run-time dependency|Run-time|"
     r"Target machine|Test features|WARNING|Build machine|Found|Compiling)(?!\w).*"
 )  # fmt: skip
-# Of Python, CMake and config.guess.
-TEMPORARY = re.compile(r"\btmp[a-z0-9_]{8}\b|\bcmTC_[0-9a-f]{5}\b|\bTryCompile-\w{6}\b|\bcg\w{6}(?=/dummy\b)")
+# Names by chance: of Python, CMake, config.guess, and of Meson's dependencies without a name.
+TEMPORARY = re.compile(
+    r"\btmp[a-z0-9_]{8}\b|\bcmTC_[0-9a-f]{5}\b|\bTryCompile-\w{6}\b|\bcg\w{6}(?=/dummy\b)|\bdep\d{20,}\b"
+)
 TOOLS = (
     r"(?:[\w.]+-linux-gnu-)?(?:cc|c\+\+|gcc|g\+\+|clang|clang\+\+|cpp|gfortran|ar|nm|ranlib|ld|ld\.\w+|as|strip|"
     r"objcopy|objdump|readelf|ccache|sccache|distcc|gcc-ar|gcc-nm|gcc-ranlib|llvm-\w+|addr2line|dlltool)(?:-\d+)?"
