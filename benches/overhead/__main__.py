@@ -49,7 +49,8 @@ def main():
     benches = []
     try:
         work = work_folder(root)
-        noop = compile_c("noop.c", os.path.join(root, "noop"), {"REAL": asked.real}, musl=bool(shutil.which("musl-gcc")))
+        musl = bool(shutil.which("musl-gcc"))
+        noop = compile_c("noop.c", os.path.join(root, "noop"), {"REAL": asked.real}, musl)
         os.chdir(work)
         tables, counts = [], {}
         for title, real, args, made in [
@@ -69,7 +70,8 @@ def main():
             print(f"{title}: {len(subjects)} ways, {asked.rounds} rounds", file=sys.stderr)
             load = os.getloadavg()[0]
             figures, calm = interleaved(subjects, asked.rounds, made, patience=asked.patience)
-            tables.append(report.Table(title, subjects, absent, figures, (load, os.getloadavg()[0]), calm / asked.rounds))
+            loads = (load, os.getloadavg()[0])
+            tables.append(report.Table(title, subjects, absent, figures, loads, calm / asked.rounds))
             bench.close()
         print(report.machine(asked.rounds))
         for table in tables:
