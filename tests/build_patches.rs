@@ -14,6 +14,7 @@ fn lines(change: impl Fn(usize) -> Option<String>) -> String {
     (1..=20).filter_map(change).map(|line| line + "\n").collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands for a reader that can fail")]
 fn line(number: usize) -> Option<String> {
     Some(format!("line {number}"))
 }

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anstream::println;
 use crosswheel_shim::dispatch::{Target, dispatch};
 use crosswheel_shim::invocation::Invocation;
-use crosswheel_shim::plan::Plan;
 use crosswheel_shim::plan::view::Probe;
+use crosswheel_shim::plan::{Language, Plan};
 use crosswheel_shim::probe::{Place, temp_folder};
 use crosswheel_shim::rewrite::{Decision, Edit};
 use crosswheel_shim::{record, run as shim};
@@ -35,7 +35,7 @@ pub(super) struct Args {
 /// How far the text of a rule's reason may run before it is wrapped by the terminal.
 const LABEL: usize = 9;
 
-pub(super) fn run(args: Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let path = args.session.plan()?;
     let bytes = std::fs::read(&path).context("cannot read the plan", &path)?;
     let plan = Plan::open(&bytes).map_err(|damage| {
@@ -53,9 +53,9 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     shim::explain(plan, &target, place, |call, probe, decision| {
         let explained = Explained { target: &target, call, probe, decision };
         if args.json {
-            explained.json(&words)
+            explained.json(&words);
         } else {
-            explained.text(&words)
+            explained.text(&words);
         }
         let refused = decision.refusal.is_some();
         Ok(if refused { super::exit(Exit::Failed) } else { ExitCode::SUCCESS })
@@ -96,7 +96,7 @@ impl Explained<'_, '_> {
         if let Some(launcher) = self.target.launcher() {
             row("cache", &format!("{} runs it, so that its objects never cross families", lossy(launcher)));
         }
-        let languages: Vec<_> = self.call.languages.iter().map(|language| language.name()).collect();
+        let languages: Vec<_> = self.call.languages.iter().map(Language::name).collect();
         let languages =
             if languages.is_empty() { String::new() } else { format!(" of {}", languages.join(", ")) };
         row("kind", &format!("{}{languages}", self.call.kind.name()));
@@ -165,7 +165,7 @@ impl Explained<'_, '_> {
             "real": lossy(self.target.tool.real()),
             "launcher": self.target.launcher().map(lossy),
             "kind": self.call.kind.name(),
-            "lang": self.call.languages.iter().map(|language| language.name()).collect::<Vec<_>>(),
+            "lang": self.call.languages.iter().map(Language::name).collect::<Vec<_>>(),
             "probe": self.probe.map(|probe| lossy(probe.name())),
             "in": list(self.call.inputs.iter().map(|at| self.call.input(*at)).collect()),
             "out": list(self.call.outputs.iter().map(Vec::as_slice).collect()),

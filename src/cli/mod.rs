@@ -55,11 +55,11 @@ pub fn main() -> ExitCode {
         Verb::Build(args) => build::run(args),
         Verb::Run(args) => run::run(args),
         Verb::Env(args) => env::run(args),
-        Verb::Explain(args) => explain::run(args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Log(args) => log::run(args),
         Verb::Audit(args) => audit::run(args),
         Verb::Doctor(args) => doctor::run(args),
-        Verb::Reference(args) => reference::run(args),
+        Verb::Reference(args) => reference::run(&args),
     };
     done.unwrap_or_else(|error| report(&error))
 }

@@ -22,7 +22,7 @@ pub(super) struct Args {
     completions: Option<clap_complete::Shell>,
 }
 
-pub(super) fn run(args: Args) -> Result<ExitCode> {
+pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(folder) = &args.man {
         man(folder)?;
     } else if let Some(shell) = args.completions {

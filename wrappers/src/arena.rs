@@ -43,6 +43,7 @@ impl Arena {
         Self {
             busy: AtomicBool::new(false),
             state: UnsafeCell::new(State { next: ptr::null_mut(), end: ptr::null_mut() }),
+            #[expect(clippy::large_stack_arrays, reason = "it is made at compile time, for a static")]
             first: UnsafeCell::new(First([0; FIRST])),
         }
     }
