@@ -31,7 +31,11 @@ fn untar(entries: &[Entry<'_>]) -> (TempDir, Result<Unpacked>) {
         }
         header.set_entry_type(*kind);
         header.set_size(content.len() as u64);
-        header.set_mode(if name.ends_with(".sh") { 0o4777 } else { 0o600 });
+        header.set_mode(if Path::new(name).extension().is_some_and(|end| end == "sh") {
+            0o4777
+        } else {
+            0o600
+        });
         header.set_mtime(1_600_000_000);
         header.set_cksum();
         tar.append(&header, content.as_bytes()).expect("added");
