@@ -238,7 +238,7 @@ mod tests {
             }
         }
         fn in_shims(&self, path: &Path) -> bool {
-            path.starts_with("/work/.crosswheel/host/bin")
+            path.starts_with("/proj/.crosswheel/host/bin")
         }
     }
 
@@ -261,7 +261,7 @@ mod tests {
             ("/usr/bin/ccache /usr/bin/gcc -O2", "ccache gcc -O2"),
             ("ccache /usr/bin/gcc", "ccache gcc"),
             ("/usr/bin/ccache gcc", "ccache gcc"),
-            ("/work/.crosswheel/host/bin/gcc -c", "gcc -c"),
+            ("/proj/.crosswheel/host/bin/gcc -c", "gcc -c"),
         ] {
             assert_eq!(after("CC", Split::Shell, before), (now.to_owned(), vec![]), "{before}");
         }
