@@ -24,7 +24,7 @@ setup-test: setup ## Install what the tests need
 	tests/setup.sh
 
 test: setup-test build ## Run all tests
-	cargo test --workspace --locked
+	cargo test --workspace --locked --no-fail-fast
 
 lint: setup ## Format, lints, licences and advisories
 	cargo fmt --all --check

@@ -7,6 +7,7 @@ Markdown on stdout; progress goes to stderr. Exit status 1 if a claim does not h
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -45,6 +46,8 @@ def main():
     asked.crosswheel = os.path.abspath(asked.crosswheel)
     with open(os.path.join(HERE, "sixty-arguments.txt")) as file:
         sixty = file.read().split("\n")[:-1]
+    # Builds are held open: they must be let go when the measuring is ended from outside, too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     root = tempfile.mkdtemp(prefix="overhead-")
     benches = []
     try:
