@@ -109,7 +109,8 @@ def unpack(archive: Path, folder: Path) -> None:
     staging = folder.with_name(folder.name + ".unpacking")
     shutil.rmtree(staging, ignore_errors=True)
     with tarfile.open(archive) as tar:
-        tar.extractall(staging, filter="data")
+        # Debian 12's Python 3.11.2 does not know the filter yet; the archives are pinned by their digests.
+        tar.extractall(staging, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     (top,) = staging.iterdir()
     top.rename(folder)
     staging.rmdir()
