@@ -9,7 +9,7 @@ use crate::dispatch::Target;
 use crate::elf;
 use crate::invocation::Invocation;
 use crate::plan::Plan;
-use crate::process::Ended;
+use crate::process::{Ended, Signals};
 use crate::rewrite::{Decision, Refusal};
 use crate::sys::{self, Fd};
 
@@ -418,10 +418,11 @@ pub struct Record<'p> {
 }
 
 impl<'p> Record<'p> {
-    /// Opens the record of a plan; `None` if it keeps none.
+    /// Opens the record of a plan; `None` if it keeps none. A write to it needs our signals to be held back.
     #[must_use]
-    pub fn open(plan: Plan<'p>) -> Option<Self> {
+    pub fn open<'s>(plan: Plan<'p>, hold: impl FnOnce() -> &'s Signals) -> Option<Self> {
         let path = plan.record()?;
+        hold();
         let record = Self { path, fd: Fd::append(path).ok() };
         if record.fd.is_none() {
             record.lose();
@@ -432,7 +433,7 @@ impl<'p> Record<'p> {
     /// Writes one line, in one write.
     pub fn write(&self, line: &Json) {
         let Some(fd) = &self.fd else { return };
-        if sys::write_unkilled(fd.number(), line.bytes()) != Ok(line.bytes().len()) {
+        if sys::write_once(fd.number(), line.bytes()) != Ok(line.bytes().len()) {
             self.lose();
         }
     }

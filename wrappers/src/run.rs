@@ -1,6 +1,7 @@
 //! One call from end to end: plan, target, decision, record, tool, record.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ffi::CStr;
 
 use crate::args::{Files, Line, response};
@@ -10,7 +11,7 @@ use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Kind, Plan, Role};
 use crate::probe::{Place, probe, temp_folder};
-use crate::process::{self, CStrings, Command, Ended};
+use crate::process::{self, CStrings, Command, Ended, Signals};
 use crate::record::{self, Begin, End, Record, Retry};
 use crate::rewrite::{Arg, Decision, decide};
 use crate::sys::{self, Fd};
@@ -99,7 +100,18 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     let time = sys::now();
     let pids = sys::pids();
     let id = record::id(time, pids.0);
-    let record = Record::open(plan);
+    let signals = OnceCell::new();
+    let session = Session {
+        plan,
+        target: &target,
+        call: &call,
+        decision: &decision,
+        env,
+        name: &name,
+        signals,
+        pid: pids.0,
+    };
+    let record = Record::open(plan, || session.signals());
     if let Some(record) = &record {
         let probe = probed.map(crate::plan::view::Probe::name);
         let begin = Begin {
@@ -118,7 +130,6 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
         };
         record.write(&record::begin(&begin));
     }
-    let session = Session { plan, target: &target, call: &call, decision: &decision, env, name: &name };
     let outcome = session.tool(record.is_some());
     if let Some(record) = &record {
         let succeeded = outcome.ended.as_ref().is_ok_and(Ended::success);
@@ -127,7 +138,7 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
         record.write(&record::end(&End { id, times: (time, sys::now()), ended, retry, made }));
     }
     match outcome.ended {
-        Ok(ended) => process::end_as(&ended),
+        Ok(ended) => session.signals().end_as(&ended),
         Err(_) => process::exit(outcome.status),
     }
 }
@@ -163,9 +174,16 @@ struct Session<'c, 'l> {
     decision: &'c Decision<'c>,
     env: &'c [&'c CStr],
     name: &'c [u8],
+    signals: OnceCell<Signals>,
+    pid: i32,
 }
 
 impl<'c> Session<'c, '_> {
+    /// Our signals, which are held back from the first time that they are asked for.
+    fn signals(&self) -> &Signals {
+        self.signals.get_or_init(|| Signals::hold(self.pid))
+    }
+
     /// Runs the tool, twice if policy says so.
     fn tool(&self, recorded: bool) -> Outcome {
         if let Some(refusal) = &self.decision.refusal {
@@ -220,7 +238,7 @@ impl<'c> Session<'c, '_> {
         let error = if !fits {
             libc::E2BIG
         } else if wait {
-            match command.run() {
+            match command.run(self.signals()) {
                 Err(libc::E2BIG) => libc::E2BIG,
                 other => return other.map_err(Fault::Tool),
             }
@@ -249,7 +267,8 @@ impl<'c> Session<'c, '_> {
             let mut argv = CStrings::default();
             self.target.head().for_each(|arg| argv.push(arg));
             argv.push_parts(&[b"@", &path]);
-            Command { program: self.target.program(), argv, envp, streams }.run().map_err(Fault::Tool)
+            let command = Command { program: self.target.program(), argv, envp, streams };
+            command.run(self.signals()).map_err(Fault::Tool)
         });
         sys::remove(&path);
         ended
@@ -263,7 +282,8 @@ impl<'c> Session<'c, '_> {
         let ended = self.once(&self.decision.args, envp, first.streams, true);
         // A tool that was killed, or could not start, would fare no better the second time; and whoever
         // interrupts a build wants it to end, even where the tool made a plain failure of the signal.
-        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0)) || process::interrupted() {
+        let failed = |ended: Ended| ended.exit.is_some_and(|status| status != 0) && !ended.interrupted;
+        if !ended.is_ok_and(failed) {
             first.release();
             return self.outcome(ended, None);
         }

@@ -187,22 +187,6 @@ pub fn write_once(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
     }
 }
 
-/// One write that the caller's limit of file sizes (`ulimit -f`) makes fail, where it would kill us.
-pub fn write_unkilled(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
-    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the kernel fills `limit`; the disposition is put back as it was, for us and for the tool.
-    unsafe {
-        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
-        if limit.rlim_cur == libc::RLIM_INFINITY {
-            return write_once(fd, bytes);
-        }
-        let given = libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        let written = write_once(fd, bytes);
-        libc::signal(libc::SIGXFSZ, given);
-        written
-    }
-}
-
 fn stat(fd: c_int) -> Option<libc::stat> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel fills `stat` if it answers 0, and only then is it read.
