@@ -32,6 +32,12 @@ pub struct Detail {
     pub argv: Vec<Text>,
     /// The same with response files read in, where there were any.
     pub expanded: Option<Vec<Text>>,
+    /// The response files as they were, nested ones too.
+    pub files: Vec<ResponseFile>,
+    /// For a link or an archive: what each input was at that moment, in their order.
+    pub seen: Vec<Option<Stamp>>,
+    /// For a link: the libraries that it found in its own folders.
+    pub libs: Vec<Library>,
     /// Arguments as run, where they differ.
     pub run: Option<Vec<Text>>,
     /// What was changed or noted.
@@ -40,6 +46,31 @@ pub struct Detail {
     pub env: BTreeMap<String, Text>,
     /// Why it was refused.
     pub error: Option<Text>,
+}
+
+/// A response file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ResponseFile {
+    /// As named in the call.
+    pub path: Text,
+    /// What was in it.
+    pub content: Text,
+}
+
+/// What a file was known by: size in bytes, and time of change in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub struct Stamp(pub u64, pub u64);
+
+/// A library that an option of a link stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Library {
+    /// The option.
+    pub arg: Text,
+    /// The file.
+    pub path: Text,
+    /// What it was.
+    pub seen: Stamp,
 }
 
 /// One change, or a note if `before` and `after` are equal.

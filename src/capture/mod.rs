@@ -22,7 +22,7 @@ pub mod place;
 pub mod read;
 pub mod text;
 
-pub use detail::{Detail, Edit};
+pub use detail::{Detail, Edit, Library, ResponseFile, Stamp};
 pub use line::{Disposition, Made, Session, SessionTool};
 pub use log::{Call, Counts, Edited, End, Filter, Log, Outcome, Retry};
 pub use read::Damage;

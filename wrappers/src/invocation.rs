@@ -7,6 +7,7 @@ use crate::args::{Items, Line, What};
 use crate::paths::{base_name, stem};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Effect, Kind, Language, Languages, Role};
+use crate::taken::is_binary;
 
 /// A call, understood.
 #[derive(Clone, Debug)]
@@ -96,7 +97,9 @@ impl<'a> Invocation<'a> {
             match (item.what, item.effect) {
                 (What::Option, Effect::Language) => forced = Some(item.value(&self.line)),
                 (What::Option, Effect::Library) => libraries = true,
-                (What::Option, Effect::ForLinker) => libraries |= names_object(item.value(&self.line)),
+                (What::Option, Effect::ForLinker) => {
+                    libraries |= item.value(&self.line).split(|byte| *byte == b',').any(is_binary);
+                }
                 (What::Input, _) => {
                     self.inputs.push(item.at);
                     let name = self.line.text(item.at);
@@ -257,14 +260,6 @@ pub fn archiver_key(line: &Line<'_>) -> Option<usize> {
             _ => return Some(at),
         }
     }
-}
-
-/// Whether a list for the linker holds a file to be linked, as `--whole-archive,libx.a` does.
-fn names_object(list: &[u8]) -> bool {
-    list.split(|byte| *byte == b',').any(|part| {
-        let known: [&[u8]; 3] = [b".a", b".o", b".so"];
-        !part.starts_with(b"-") && known.iter().any(|end| part.ends_with(end))
-    })
 }
 
 /// A kind of source.

@@ -8,10 +8,11 @@ use std::ffi::CStr;
 use crate::dispatch::Target;
 use crate::elf;
 use crate::invocation::Invocation;
-use crate::plan::Plan;
+use crate::plan::{Kind, Plan};
 use crate::process::{Ended, Signals};
 use crate::rewrite::{Decision, Refusal};
-use crate::sys::{self, Fd};
+use crate::sys::{self, Fd, Stamp};
+use crate::taken;
 
 /// JSON, written left to right. Keys are ours and need no escaping.
 #[derive(Debug)]
@@ -121,6 +122,11 @@ impl Json {
         self.out.extend_from_slice(&digits[at..]);
     }
 
+    fn null(&mut self) {
+        self.separate();
+        self.out.extend_from_slice(b"null");
+    }
+
     fn field(&mut self, key: &str, text: &[u8]) {
         self.key(key);
         self.text(text);
@@ -198,6 +204,17 @@ pub fn id(time: u64, pid: i32) -> [u8; 6] {
     [bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]]
 }
 
+/// The variable by which a tool's own calls of the shim know in which call they are made.
+pub const PARENT: &[u8] = b"CROSSWHEEL_PARENT";
+
+/// A name of a call as it is written.
+#[must_use]
+pub fn id_text(id: [u8; 6]) -> Vec<u8> {
+    let mut json = Json::default();
+    json.hex(&id);
+    json.out
+}
+
 /// All that a `begin` line tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin<'c, 'l> {
@@ -217,6 +234,8 @@ pub struct Begin<'c, 'l> {
     pub argv: &'c [&'c [u8]],
     /// Environment as received.
     pub env: &'c [&'c CStr],
+    /// The call in which this one is made, as [`PARENT`] says.
+    pub parent: Option<&'c [u8]>,
     /// What is run.
     pub target: &'c Target<'c, 'c>,
     /// What it does.
@@ -238,6 +257,9 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
     j.field_number("t", b.time);
     j.field_number("pid", u64::from(pid.cast_unsigned()));
     j.field_number("ppid", u64::from(ppid.cast_unsigned()));
+    if let Some(parent) = b.parent {
+        j.field("parent", parent);
+    }
     j.field("tool", b.target.tool.name());
     if let Some(via) = b.target.via {
         j.field("via", via.name());
@@ -264,6 +286,18 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
         let ahead = &b.argv[..b.argv.len() - b.target.args.len()];
         let words = b.call.line.words().iter().map(|word| &*word.text);
         j.list("expanded", ahead.iter().copied().chain(words));
+        j.key("files");
+        j.open(b'[');
+        for (path, content) in b.call.line.raw() {
+            j.open(b'{');
+            j.field("path", path);
+            j.field("content", content);
+            j.close(b'}');
+        }
+        j.close(b']');
+    }
+    if b.probe.is_none() && taken::takes(b.call) {
+        takes(&mut j, b.call);
     }
     if b.decision.changed() {
         j.list("run", b.target.head().chain(b.decision.args.iter().map(|arg| &**arg)));
@@ -299,6 +333,44 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
 #[must_use]
 pub fn refused(refusal: &Refusal<'_>) -> Vec<u8> {
     [b"refused `", &*refusal.arg, b"`: ", refusal.why, b" (rule ", refusal.rule, b")"].concat()
+}
+
+/// What a link or an archive takes in.
+fn takes(j: &mut Json, call: &Invocation<'_>) {
+    if !call.inputs.is_empty() {
+        j.key("seen");
+        j.open(b'[');
+        for seen in taken::inputs(call) {
+            stamp(j, seen);
+        }
+        j.close(b']');
+    }
+    let libraries = if call.kind == Kind::Link { taken::libraries(call) } else { Vec::new() };
+    if !libraries.is_empty() {
+        j.key("libs");
+        j.open(b'[');
+        for library in libraries {
+            j.open(b'{');
+            j.field("arg", library.arg);
+            j.field("path", &library.path);
+            j.key("seen");
+            stamp(j, Some(library.seen));
+            j.close(b'}');
+        }
+        j.close(b']');
+    }
+}
+
+fn stamp(j: &mut Json, seen: Option<Stamp>) {
+    match seen {
+        Some(seen) => {
+            j.open(b'[');
+            j.number(seen.size);
+            j.number(seen.modified);
+            j.close(b']');
+        }
+        None => j.null(),
+    }
 }
 
 fn edits(j: &mut Json, decision: &Decision<'_>) {

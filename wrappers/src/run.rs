@@ -110,6 +110,7 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
         name: &name,
         signals,
         pid: pids.0,
+        id,
     };
     let record = Record::open(plan, || session.signals());
     if let Some(record) = &record {
@@ -123,6 +124,7 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
             cwd: &cwd,
             argv,
             env,
+            parent: variable(env, record::PARENT),
             target: &target,
             call: &call,
             probe,
@@ -176,6 +178,7 @@ struct Session<'c, 'l> {
     name: &'c [u8],
     signals: OnceCell<Signals>,
     pid: i32,
+    id: [u8; 6],
 }
 
 impl<'c> Session<'c, '_> {
@@ -192,7 +195,7 @@ impl<'c> Session<'c, '_> {
             let error = String::from_utf8_lossy(&message).into_owned();
             return Outcome { ended: Err(error), status: FAILED, retry: None };
         }
-        let envp = self.environment();
+        let envp = self.environment(recorded);
         if let Some(second) = &self.decision.retry {
             return self.twice(second, &envp);
         }
@@ -201,11 +204,13 @@ impl<'c> Session<'c, '_> {
     }
 
     /// The environment for the tool. A compiler or binutil must not find us when it looks for its own
-    /// helpers (collect2 looks for `ld`), so the shim folder is taken out of its PATH.
-    fn environment(&self) -> CStrings<'c> {
-        let mut all = CStrings::with_capacity(self.env.len(), 0);
+    /// helpers (collect2 looks for `ld`), so the shim folder is taken out of its PATH. Calls that it makes all the
+    /// same are to know in which call they are made.
+    fn environment(&self, recorded: bool) -> CStrings<'c> {
+        let mut all = CStrings::with_capacity(self.env.len() + 1, 0);
         for entry in self.env {
-            match entry.to_bytes().strip_prefix(b"PATH=") {
+            let bytes = entry.to_bytes();
+            match bytes.strip_prefix(b"PATH=") {
                 Some(path) if !self.target.tool.keeps_path() => {
                     let rest = without(path, self.plan.bin());
                     // An empty PATH would mean the working folder; none at all means the system's default.
@@ -213,8 +218,12 @@ impl<'c> Session<'c, '_> {
                         all.push_parts(&[b"PATH=", &rest]);
                     }
                 }
+                _ if bytes.starts_with(record::PARENT) && bytes.get(record::PARENT.len()) == Some(&b'=') => {}
                 _ => all.give(entry),
             }
+        }
+        if recorded {
+            all.push_parts(&[record::PARENT, b"=", &record::id_text(self.id)]);
         }
         all
     }

@@ -187,6 +187,26 @@ pub fn write_once(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
     }
 }
 
+/// What a file is known by without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Bytes.
+    pub size: u64,
+    /// Time of the last change, nanoseconds since 1970.
+    pub modified: u64,
+}
+
+/// The stamp of a plain file, links followed.
+#[must_use]
+pub fn stamp(path: &[u8]) -> Option<Stamp> {
+    let stat = stat_path(path)?;
+    let nanoseconds = stat.st_mtime.cast_unsigned().wrapping_mul(1_000_000_000);
+    Some(Stamp {
+        size: stat.st_size.cast_unsigned(),
+        modified: nanoseconds.wrapping_add(stat.st_mtime_nsec.cast_unsigned()),
+    })
+}
+
 fn stat(fd: c_int) -> Option<libc::stat> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel fills `stat` if it answers 0, and only then is it read.
@@ -299,15 +319,19 @@ pub fn read_plain(path: &[u8]) -> Option<Vec<u8>> {
     is_plain(path).then(|| read_file(path).ok())?
 }
 
-/// Whether there is a plain file at this path, links followed.
-fn is_plain(path: &[u8]) -> bool {
-    let Some(path) = c_path(path) else { return false };
+/// What the kernel says of the plain file at this path, links followed.
+fn stat_path(path: &[u8]) -> Option<libc::stat> {
+    let path = c_path(path)?;
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` is a C string; the kernel fills `stat` if it answers 0, and only then is it read.
-    unsafe {
-        libc::stat(path.as_ptr().cast(), stat.as_mut_ptr()) == 0
-            && stat.assume_init().st_mode & libc::S_IFMT == libc::S_IFREG
-    }
+    let stat =
+        unsafe { (libc::stat(path.as_ptr().cast(), stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) };
+    stat.filter(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+/// Whether there is a plain file at this path, links followed.
+fn is_plain(path: &[u8]) -> bool {
+    stat_path(path).is_some()
 }
 
 /// Takes a file away; whether it was there does not matter.
