@@ -100,7 +100,7 @@ fn host() -> Record {
 
 /// A record of one link.
 fn linked(path: &str, bytes: &[u8]) -> Record {
-    let begin = json!({"kind": "link", "in": ["a.c"], "out": [path]});
+    let begin = json!({"kind": "link", "lang": [], "in": ["a.c"], "out": [path]});
     host().call("aaaaaaaaaaaa", &begin, &json!({"made": [made(path, bytes)]}))
 }
 
@@ -239,7 +239,7 @@ fn the_marker_for_the_loader_must_be_that_of_the_family() {
     ] {
         let shop = Shop::new();
         let library = shop.link("x.so", flags);
-        let begin = json!({"kind": "link", "out": ["x.so"]});
+        let begin = json!({"kind": "link", "lang": [], "out": ["x.so"]});
         let record = Record::of(&json!({"family": family}));
         let record = record.call("aaaaaaaaaaaa", &begin, &json!({"made": [made("x.so", &library)]}));
         let report = shop.audit(&record, &[("demo/x.so", &library)]);

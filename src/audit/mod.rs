@@ -8,26 +8,36 @@
 //! | [`finding`] | what can be found, and how grave it is |
 //! | [`expect`] | what a wheel of a family must be |
 //! | [`trace`] | which call made a file, and why none did |
+//! | [`lineage`] | what a linked file is made of, back to its compiles |
+//! | [`parts`] | what to say of these parts |
+//! | [`unseen`] | compilers that went past the shim |
 //! | [`member`] | the bytes of a wheel's members |
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crosswheel_shim::elf as shim_elf;
 
-use crate::capture::Log;
+use crate::capture::{Call, Log};
 use crate::elf::{self, Marks};
 use crate::error::{Error, IoContext, Result};
+use crate::toolchain::Toolchains;
 
 pub mod expect;
 pub mod finding;
+mod lineage;
 mod member;
+mod parts;
 mod trace;
+mod unseen;
 
 pub use expect::Expected;
 pub use finding::{Checked, Code, Evidence, Finding, Report, Severity};
 
+use lineage::{Lineage, Part};
 use member::{Needle, Scan};
+use parts::Parts;
 use trace::Index;
 
 /// Audits wheels that were made in the session of `log`.
@@ -35,12 +45,30 @@ use trace::Index;
 /// Fails only if a file is no wheel at all; all else is in the report.
 pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Report> {
     let index = Index::new(log);
+    let lineage = Lineage::new(log);
     let needle = Needle::new(log.session.bin.bytes());
+    let marches = match expected.level {
+        Some(_) => Toolchains::builtin()?.marches().into_iter().collect(),
+        None => BTreeMap::new(),
+    };
+    let parts = Parts { log, expected, marches: &marches };
     let mut report = Report { wheels: wheels.len(), ..Report::default() };
+    let mut past = BTreeSet::new();
     for wheel in wheels {
-        Wheel { path: wheel, log, expected, index: &index, needle: needle.as_ref(), report: &mut report }
-            .audit()?;
+        Wheel {
+            path: wheel,
+            log,
+            expected,
+            index: &index,
+            lineage: &lineage,
+            parts: &parts,
+            needle: needle.as_ref(),
+            past: &mut past,
+            report: &mut report,
+        }
+        .audit()?;
     }
+    elsewhere(log, &past, &mut report);
     if log.damage.any() {
         let what = format!("the record is damaged: {}", log.damage.sentences().join("; "));
         let hint = "what was made by a call that was lost cannot be traced; build again to be sure";
@@ -52,13 +80,38 @@ pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Repor
     Ok(report)
 }
 
+/// Tells of compilers that went past the shim for something that is in none of the wheels, such as a generator that
+/// is built for this machine on purpose.
+fn elsewhere(log: &Log, past: &BTreeSet<PathBuf>, report: &mut Report) {
+    if !report.passed() {
+        return;
+    }
+    let unseen = log.calls.iter().filter(|call| call.probe.is_none() && unseen::by_unseen_driver(log, call));
+    let made: BTreeSet<PathBuf> =
+        unseen.flat_map(|call| call.outputs.iter().map(|output| call.resolve(output))).collect();
+    let others: Vec<&PathBuf> = made.difference(past).collect();
+    let Some(first) = others.first() else { return };
+    let what = format!(
+        "{} file{} made by a compiler that went past the shim ({}{}); none was traced into the wheel",
+        others.len(),
+        if others.len() == 1 { " was" } else { "s were" },
+        first.file_name().unwrap_or_default().to_string_lossy(),
+        if others.len() == 1 { "" } else { ", …" }
+    );
+    report.findings.push(Finding::new(Code::PastShimElsewhere, &log.path, None, what, unseen::HINT));
+}
+
 /// One wheel under audit.
 struct Wheel<'a> {
     path: &'a Path,
     log: &'a Log,
     expected: &'a Expected,
     index: &'a Index<'a>,
+    lineage: &'a Lineage<'a>,
+    parts: &'a Parts<'a>,
     needle: Option<&'a Needle>,
+    /// What compilers made that went past the shim, as far as it is in a wheel.
+    past: &'a mut BTreeSet<PathBuf>,
     report: &'a mut Report,
 }
 
@@ -135,7 +188,11 @@ impl Wheel<'_> {
             isa: marks.isa,
             call: traced.as_ref().map(|(call, _)| call.id.clone()),
             evidence: traced.as_ref().map(|(_, evidence)| *evidence),
+            compiles: 0,
         });
+        if let Some((call, _)) = traced {
+            self.made_of(member, call);
+        }
         if let Some(machine) = self.expected.machine.filter(|machine| *machine != facts.machine) {
             let what =
                 format!("is for {}, and {} was asked for", elf::name(facts.machine), elf::name(machine));
@@ -151,6 +208,22 @@ impl Wheel<'_> {
             self.find(code, Some(member), what, hint);
         } else if facts.e_type != shim_elf::ET_REL {
             self.level(member, marks.isa);
+        }
+    }
+
+    /// What it was linked from.
+    fn made_of(&mut self, member: &str, call: &Call) {
+        let parts = self.lineage.parts(call);
+        self.past.extend(parts.iter().filter_map(|part| match part {
+            Part::Unseen(path, _) => Some(path.clone()),
+            _ => None,
+        }));
+        let (compiles, said) = self.parts.judge(&parts);
+        if let Some(checked) = self.report.checked.last_mut() {
+            checked.compiles = compiles;
+        }
+        for (code, what, hint) in said {
+            self.find(code, Some(member), what, hint);
         }
     }
 

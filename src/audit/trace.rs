@@ -5,10 +5,11 @@
 use std::collections::HashMap;
 
 use crosswheel_shim::elf::{ET_REL, Facts, load_digest, sha256};
-use crosswheel_shim::plan::{Kind, Role};
+use crosswheel_shim::plan::Kind;
 
 use super::expect::Expected;
 use super::finding::{Code, Evidence};
+use super::unseen::{self, by_unseen_driver};
 use crate::capture::{Call, Log, Outcome, Text};
 use crate::elf::Marks;
 
@@ -92,9 +93,7 @@ impl<'l> Index<'l> {
         if let Some(call) = facts.build_id.and_then(|id| self.past.get(&*hex(id))) {
             let what =
                 format!("was made by a compiler that went past the shim (call {} is its linker)", call.id);
-            let way = "a part of the build names a compiler by its path (a cached CMAKE_C_COMPILER, a Makefile, a \
-                       setup.cfg): let it name `cc`, or set CC and CXX to paths, which are led through the shim";
-            return (Code::Untraced, what, way.to_owned());
+            return (Code::Untraced, what, unseen::HINT.to_owned());
         }
         let what = "was not made by a recorded call".to_owned();
         (Code::Untraced, what, self.likely(member, name, facts, marks, expected))
@@ -152,14 +151,6 @@ impl<'l> Index<'l> {
             |output: &Text| output.bytes().rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
         self.log.calls.iter().rev().find(|call| call.probe.is_none() && call.outputs.iter().any(named))
     }
-}
-
-/// Whether a linker was called by a gcc that nobody saw. One that is run by its absolute path still finds the shim's `ld`
-/// on PATH, and tells it its own name; one that came through the shim has no shim folder on PATH. So what such a
-/// call made is known, and is no proof that the compiler was.
-fn by_unseen_driver(log: &Log, call: &Call) -> bool {
-    let linker = log.session.tools.iter().any(|tool| tool.name == call.tool && tool.role == Some(Role::Ld));
-    linker && log.detail(call).is_ok_and(|detail| detail.env.contains_key("COLLECT_GCC"))
 }
 
 fn hex(bytes: &[u8]) -> String {

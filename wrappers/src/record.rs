@@ -411,7 +411,7 @@ pub struct End<'c> {
     pub ended: Result<Ended, String>,
     /// The second try, if there was one.
     pub retry: Option<Retry>,
-    /// Outputs to be described, if they are ELF files.
+    /// Outputs to be described, if they are ELF files or archives.
     pub made: &'c [Vec<u8>],
 }
 
@@ -452,13 +452,16 @@ pub fn end(e: &End<'_>) -> Json {
     j
 }
 
-/// Describes those of the outputs that are ELF files.
+/// Describes those of the outputs that are ELF files or archives.
 fn made(j: &mut Json, outputs: &[Vec<u8>]) {
     let mut any = false;
     for path in outputs {
         let Some(content) = sys::Map::open(path) else { continue };
         let content = content.bytes();
-        let Some(facts) = elf::facts(content) else { continue };
+        let facts = elf::facts(content);
+        if facts.is_none() && !content.starts_with(b"!<arch>\n") {
+            continue;
+        }
         if !any {
             any = true;
             j.key("made");
@@ -468,13 +471,15 @@ fn made(j: &mut Json, outputs: &[Vec<u8>]) {
         j.field("path", path);
         j.field_number("size", content.len() as u64);
         j.field_hex("sha256", &elf::sha256(content));
-        if let Some(build_id) = facts.build_id {
-            j.field_hex("build_id", build_id);
+        if let Some(facts) = facts {
+            if let Some(build_id) = facts.build_id {
+                j.field_hex("build_id", build_id);
+            }
+            if let Some(digest) = elf::load_digest(content) {
+                j.field_hex("load", &digest);
+            }
+            j.field("machine", facts.machine.to_string().as_bytes());
         }
-        if let Some(digest) = elf::load_digest(content) {
-            j.field_hex("load", &digest);
-        }
-        j.field("machine", facts.machine.to_string().as_bytes());
         j.close(b'}');
     }
     if any {

@@ -145,10 +145,10 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     }
 }
 
-/// Outputs worth describing: what was linked, or changed after it was linked.
+/// Outputs worth describing: what was linked or put into an archive, or changed afterwards.
 fn made<'c>(call: &'c Invocation<'_>) -> &'c [Vec<u8>] {
     match (call.kind, call.role) {
-        (Kind::Link, _) | (Kind::Other, Role::Strip | Role::Objcopy) => &call.outputs,
+        (Kind::Link | Kind::Archive, _) | (Kind::Other, Role::Strip | Role::Objcopy) => &call.outputs,
         _ => &[],
     }
 }
