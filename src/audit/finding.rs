@@ -132,8 +132,10 @@ pub enum Evidence {
     BuildId,
     /// The same loadable segments.
     Load,
-    /// The same bytes.
+    /// The same bytes, by their digest.
     Sha256,
+    /// The same bytes as in the build's own folder.
+    Content,
 }
 
 impl Evidence {
@@ -144,6 +146,7 @@ impl Evidence {
             Self::BuildId => "build-id",
             Self::Load => "loadable segments",
             Self::Sha256 => "sha256",
+            Self::Content => "content",
         }
     }
 }

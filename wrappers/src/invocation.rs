@@ -55,7 +55,7 @@ impl<'a> Invocation<'a> {
             Dialect::Gcc | Dialect::Clang => call.read_driver(),
             Dialect::Ld => call.read_linker(),
             Dialect::Ar => call.read_archiver(),
-            Dialect::Plain => call.read_plain(),
+            Dialect::Objcopy | Dialect::Plain => call.read_plain(),
         }
         call
     }
@@ -230,10 +230,12 @@ impl<'a> Invocation<'a> {
             Role::Strip => {
                 (Kind::Other, output.map_or_else(|| self.inputs.iter().map(named).collect(), |o| vec![o]))
             }
-            Role::Objcopy => (
-                Kind::Other,
-                self.inputs.iter().skip(1).chain(&self.inputs[..1]).take(1).map(named).collect(),
-            ),
+            // `objcopy IN [OUT]`
+            Role::Objcopy => {
+                let outputs = self.inputs.get(1).or(self.inputs.first()).map(named).into_iter().collect();
+                self.inputs.truncate(1);
+                (Kind::Other, outputs)
+            }
             Role::Ranlib => (Kind::Archive, self.inputs.iter().map(named).collect()),
             Role::Nm => (Kind::Query, Vec::new()),
             _ => (Kind::Other, output.into_iter().collect()),

@@ -9,7 +9,7 @@ use crate::dispatch::{Target, dispatch};
 use crate::invocation::Invocation;
 use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Options;
-use crate::plan::{Dialect, Kind, Plan, Role};
+use crate::plan::{Kind, Plan, Role};
 use crate::probe::{Place, probe, temp_folder};
 use crate::process::{self, CStrings, Command, Ended, Signals};
 use crate::record::{self, Begin, End, Record, Retry};
@@ -254,7 +254,8 @@ impl<'c> Session<'c, '_> {
         } else {
             command.exec()
         };
-        if error == libc::E2BIG && takes_response_files(self.target.tool.dialect()) {
+        // Compilers and binutils read `@file`.
+        if error == libc::E2BIG {
             return self.by_file(args, envp, streams);
         }
         Err(Fault::Tool(error))
@@ -341,11 +342,6 @@ impl<'c> Session<'c, '_> {
         };
         Outcome { ended, status, retry }
     }
-}
-
-/// Compilers and GNU's binutils read `@file`.
-fn takes_response_files(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Gcc | Dialect::Clang | Dialect::Ld | Dialect::Ar | Dialect::Plain)
 }
 
 /// PATH without a folder, however many slashes it is written with.

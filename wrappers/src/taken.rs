@@ -54,10 +54,10 @@ pub fn libraries<'c>(call: &'c Invocation<'_>) -> Vec<Library<'c>> {
         match item.effect {
             Effect::Library => {
                 let names = names(item.value(line), archives_only);
-                let paths = folders
+                let mut paths = folders
                     .iter()
                     .flat_map(|folder| names.iter().map(move |name| [folder, &b"/"[..], name].concat()));
-                let first = paths.filter_map(|path| Some((sys::stamp(&path)?, path))).next();
+                let first = paths.find_map(|path| Some((sys::stamp(&path)?, path)));
                 found.extend(first.map(|(seen, path)| Library { arg, path, seen }));
             }
             Effect::ForLinker => {
