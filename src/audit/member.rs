@@ -42,15 +42,24 @@ pub(super) enum Binary {
     Archive(Vec<u8>),
 }
 
-const MAGICS: [(&[u8], fn(Vec<u8>) -> Binary); 2] =
-    [(b"\x7fELF", Binary::Elf), (b"!<arch>\n", Binary::Archive)];
+/// The kind of binary file that begins like this.
+fn kind(start: &[u8]) -> Option<fn(Vec<u8>) -> Binary> {
+    if start.starts_with(b"\x7fELF") {
+        Some(Binary::Elf)
+    } else if start.starts_with(b"!<arch>\n") {
+        Some(Binary::Archive)
+    } else {
+        None
+    }
+}
+
 const PIECE: usize = 1 << 18;
 
 /// Reads a member to its end, so that its checksum is verified.
 pub(super) fn scan(from: &mut impl Read, needle: Option<&Needle>) -> io::Result<Scan> {
     let mut window = Vec::new();
     from.take(PIECE as u64).read_to_end(&mut window)?;
-    if let Some((_, binary)) = MAGICS.iter().find(|(magic, _)| window.starts_with(magic)) {
+    if let Some(binary) = kind(&window) {
         from.read_to_end(&mut window)?;
         let leak = needle.and_then(|needle| needle.pattern.find(&window)).map(|found| at_byte(found.start()));
         return Ok(Scan { binary: Some(binary(window)), leak });
