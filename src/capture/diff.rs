@@ -33,10 +33,21 @@ const AHEAD: usize = 64;
 /// stands ahead of them (the tool's name, a launcher) is left out of both: what ran is told elsewhere.
 #[must_use]
 pub fn steps(detail: &Detail) -> Vec<Step<'_>> {
-    let (named, started) = heads(detail);
-    let given = detail.given().get(named..).unwrap_or_default();
-    let ran = detail.run.as_ref().map_or(given, |run| run.get(started..).unwrap_or_default());
-    walk(given, ran, &detail.edits)
+    walk(given(detail), ran(detail), &detail.edits)
+}
+
+/// The tool's arguments as given, response files read in, without what stands ahead of them.
+#[must_use]
+pub fn given(detail: &Detail) -> &[Text] {
+    detail.given().get(heads(detail).0..).unwrap_or_default()
+}
+
+/// The tool's arguments as run, without what stands ahead of them. Where they are not the ones given, a
+/// response file of which nothing was changed is named as before.
+#[must_use]
+pub fn ran(detail: &Detail) -> &[Text] {
+    let ran = |run: &'_ Vec<Text>| heads(detail).1.min(run.len());
+    detail.run.as_ref().map_or_else(|| given(detail), |run| &run[ran(run)..])
 }
 
 /// How many words stand ahead of the tool's arguments, as given and as run: `cc`, or `ccache K=V cc`.
@@ -46,7 +57,10 @@ fn heads(detail: &Detail) -> (usize, usize) {
         run.iter().position(|word| *word == detail.real)
     };
     let started = detail.run.as_ref().and_then(through_launcher).map_or(1, |at| at + 1);
-    (if detail.via.is_some() { started } else { 1 }, started)
+    // A launcher's own settings may stand between its name and the tool's.
+    let name = |word: &Text| word.bytes().rsplit(|byte| *byte == b'/').next() == Some(detail.tool.as_bytes());
+    let called = || detail.argv.iter().skip(1).position(name).map_or(started, |at| at + 2);
+    (if detail.via.is_some() { called() } else { 1 }, started)
 }
 
 fn walk<'d>(mut given: &'d [Text], mut ran: &'d [Text], edits: &[Edit]) -> Vec<Step<'d>> {

@@ -11,11 +11,17 @@
 //! | [`detail`] | all that the record says of one call, read when it is asked for |
 //! | [`diff`] | what a rewriting did to the arguments |
 //! | [`glob`] | patterns of paths |
+//! | [`grammar`] | recorded arguments read as the shim read them |
+//! | [`lanes`] | what ran beside what, and what inside of what |
+//! | [`export`] | the record in formats of other tools |
 //! | [`place`] | where records are |
 
 pub mod detail;
 pub mod diff;
+pub mod export;
 pub mod glob;
+pub mod grammar;
+pub mod lanes;
 pub mod line;
 pub mod log;
 pub mod place;

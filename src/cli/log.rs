@@ -9,6 +9,7 @@ use super::out;
 use crate::capture::{Call, Log, Outcome};
 use crate::error::{IoContext, Result};
 
+mod export;
 mod ls;
 mod show;
 
@@ -25,12 +26,15 @@ enum Verb {
     Ls(ls::Args),
     /// Show one call: arguments before and after, each change with its reason
     Show(show::Args),
+    /// Write the record in the format of another tool
+    Export(export::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     match args.verb {
         Verb::Ls(args) => ls::run(&args),
         Verb::Show(args) => show::run(&args),
+        Verb::Export(args) => export::run(&args),
     }
 }
 
