@@ -13,10 +13,13 @@
 //! | [`glob`] | patterns of paths |
 //! | [`grammar`] | recorded arguments read as the shim read them |
 //! | [`lanes`] | what ran beside what, and what inside of what |
+//! | [`diagnostics`] | what compilers print about a source |
+//! | [`warnings`] | the diagnostics of a build, each once, with its calls |
 //! | [`export`] | the record in formats of other tools |
 //! | [`place`] | where records are |
 
 pub mod detail;
+pub mod diagnostics;
 pub mod diff;
 pub mod export;
 pub mod glob;
@@ -27,6 +30,7 @@ pub mod log;
 pub mod place;
 pub mod read;
 pub mod text;
+pub mod warnings;
 
 pub use detail::{Detail, Edit, Library, ResponseFile, Stamp};
 pub use line::{Disposition, Made, Session, SessionTool};

@@ -12,6 +12,7 @@ use crate::error::{IoContext, Result};
 mod export;
 mod ls;
 mod show;
+mod werror;
 
 /// Arguments of `log`.
 #[derive(clap::Args)]
@@ -28,6 +29,8 @@ enum Verb {
     Show(show::Args),
     /// Write the record in the format of another tool
     Export(export::Args),
+    /// After a build under `--werror demote`: the warnings that would have stopped it
+    Werror(werror::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
@@ -35,6 +38,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         Verb::Ls(args) => ls::run(&args),
         Verb::Show(args) => show::run(&args),
         Verb::Export(args) => export::run(&args),
+        Verb::Werror(args) => werror::run(&args),
     }
 }
 

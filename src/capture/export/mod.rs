@@ -9,4 +9,5 @@
 //! | [`sarif`] | compiler warnings for code scanners |
 
 pub mod compile_commands;
+pub mod sarif;
 pub mod trace;
