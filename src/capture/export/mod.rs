@@ -9,5 +9,6 @@
 //! | [`sarif`] | compiler warnings for code scanners |
 
 pub mod compile_commands;
+pub mod html;
 pub mod sarif;
 pub mod trace;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::out;
 use crate::capture::Log;
 use crate::capture::export::compile_commands::{self, Side, Style};
-use crate::capture::export::{sarif, trace};
+use crate::capture::export::{html, sarif, trace};
 use crate::error::{Error, IoContext, Result};
 
 /// Arguments of `log export`.
@@ -36,6 +36,8 @@ enum Format {
     CompileCommands,
     /// A trace for ui.perfetto.dev or chrome://tracing
     Perfetto,
+    /// One page for a browser: timeline, calls with their changes, warnings
+    Html,
     /// Compiler warnings in SARIF 2.1.0, for code scanners
     Sarif,
 }
@@ -50,6 +52,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let text = match args.format {
         Format::CompileCommands => database(&log, args)?,
         Format::Perfetto => trace::render(&log)?,
+        Format::Html => html::render(&log)?,
         Format::Sarif => sarif::render(&log)?,
     };
     match &args.out {
