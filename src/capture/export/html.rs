@@ -7,8 +7,10 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use crosswheel_shim::plan::Kind;
 use serde_json::{Value, json};
 
+use super::compilers;
 use crate::capture::diff::{self, Change};
 use crate::capture::lanes::{Lanes, Span};
 use crate::capture::warnings::{self, Warning};
@@ -66,14 +68,12 @@ fn index(log: &Log, lanes: &Lanes, rows: &[String]) -> Result<String> {
         "record": log.path.to_string_lossy(),
         "start": lanes.origin / 1_000_000,
         "lanes": lanes.count,
-        "compilers": log.session.tools.iter().filter_map(|tool| tool.version.as_deref())
-            .collect::<std::collections::BTreeSet<_>>(),
+        "compilers": compilers(log),
         "damage": log.damage.sentences(),
         "cpu": counts.cpu,
         "rules": counts.edits,
         "notes": counts.notes,
         "base": base.as_ref().map(|base| base.to_string_lossy()),
-        "failedWork": log.failed_work().iter().map(|call| call.id.as_str()).collect::<Vec<_>>(),
     });
     let warnings: Vec<String> = warnings.iter().map(|one| warning(one).to_string()).collect();
     Ok(format!(
@@ -89,6 +89,8 @@ fn row(call: &Call, span: &Span, detail: &Detail) -> String {
         Outcome::Succeeded if call.end.as_ref().is_some_and(|end| end.retry.is_some()) => "demoted",
         Outcome::Succeeded => "ok",
         Outcome::InFlight => "flight",
+        // To a probe or a query `no` is an answer.
+        _ if call.probe.is_some() || matches!(call.kind, Kind::Query | Kind::Preprocess) => "answer",
         _ => "failed",
     };
     let edits = call.edits.iter().filter(|edit| !edit.note).count();

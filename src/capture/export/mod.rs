@@ -12,3 +12,15 @@ pub mod compile_commands;
 pub mod html;
 pub mod sarif;
 pub mod trace;
+
+use std::collections::BTreeSet;
+
+use super::{Log, grammar};
+
+/// The compilers that were called, with their versions.
+fn compilers(log: &Log) -> BTreeSet<String> {
+    let called: BTreeSet<&str> = log.calls.iter().map(|call| call.tool.as_str()).collect();
+    let tools = log.session.tools.iter().filter(|tool| called.contains(tool.name.as_str()));
+    let drivers = tools.filter(|tool| grammar::driver(&log.session, &tool.name).is_some());
+    drivers.filter_map(|tool| Some(format!("{} {}", tool.dialect, tool.version.as_ref()?))).collect()
+}

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::compilers;
 use crate::capture::Log;
 use crate::capture::warnings::{self, Warning};
 use crate::error::Result;
@@ -37,8 +38,7 @@ pub fn render(log: &Log) -> Result<String> {
             "properties": {
                 "family": log.session.family,
                 "policy": log.session.werror,
-                "compilers": log.session.tools.iter().filter_map(|tool| tool.version.as_deref())
-                    .collect::<std::collections::BTreeSet<_>>(),
+                "compilers": compilers(log),
             },
         }],
     });

@@ -149,7 +149,11 @@ impl TimeTraces {
     }
 
     fn file(&self, at: usize, call: &Call, detail: &Detail) -> Option<PathBuf> {
-        let option = diff::ran(detail).iter().rev().find_map(|arg| arg.bytes().strip_prefix(b"-ftime-trace"))?;
+        // `-ftime-trace-granularity=` and its like alone write nothing.
+        let option = diff::ran(detail).iter().rev().find_map(|arg| {
+            let rest = arg.bytes().strip_prefix(b"-ftime-trace")?;
+            (rest.is_empty() || rest.starts_with(b"=")).then_some(rest)
+        })?;
         let output = call.resolve(call.outputs.first()?);
         let beside = output.with_extension("json");
         let file = match option.strip_prefix(b"=") {
@@ -158,9 +162,7 @@ impl TimeTraces {
                 let named = call.resolve(&Text::from(named));
                 if named.is_dir() { named.join(beside.file_name()?) } else { named }
             }
-            None if option.is_empty() => beside,
-            // `-ftime-trace-granularity=` and its like alone write nothing.
-            None => return None,
+            None => beside,
         };
         (self.last.get(&output) == Some(&at)).then_some(file)
     }

@@ -101,7 +101,7 @@ function matchesText(wanted) {
 
 const passes = (call) =>
   (!state.kinds.size || state.kinds.has(call[KIND])) &&
-  (!state.failed || call[CLASS] === "failed") &&
+  (!state.failed || call[CLASS] === "failed" || (call[CLASS] === "answer" && state.probe === "yes")) &&
   (!state.demoted || call[CLASS] === "demoted") &&
   (!state.rewritten || call[EDITS] > 0) &&
   (!state.probe || (state.probe === "yes") === (call[PROBE] !== null)) &&
@@ -410,7 +410,7 @@ function paint() {
       if (start + call[LENGTH] < view.from) continue;
       const left = Math.max(0, (start - view.from) * scale);
       const right = Math.min(width, (start + call[LENGTH] - view.from) * scale);
-      const bad = call[CLASS] === "failed" && call[PROBE] === null;
+      const bad = call[CLASS] === "failed";
       // Of many in one pixel one is enough, but never hides a failure.
       if (right <= edge && right - left < 0.5 && !bad) continue;
       edge = Math.max(edge, Math.ceil(left));
@@ -595,7 +595,7 @@ function setUp() {
     card(count(number(calls, (call) => call[EDITS] > 0)), "rewritten", "", () => only({ rewritten: true })),
     demoted ? card(count(demoted), "demoted", "odd", () => only({ demoted: true })) : null,
     flight ? card(count(flight), "in flight", "odd", () => only({ text: "in flight" })) : null,
-    card(count(failed), "failed", failed ? "bad" : "", () => only({ failed: true, probe: "no" })),
+    card(count(failed), "failed", failed ? "bad" : "", () => only({ failed: true })),
     card(count(warnings.length), "warnings", "", () => setTab("warnings")),
     card(time(length), `at ${(busy / length).toFixed(1)} jobs`),
     card(time(about.cpu), "of CPU"),
