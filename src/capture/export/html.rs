@@ -14,7 +14,7 @@ use super::compilers;
 use crate::capture::diff::{self, Change};
 use crate::capture::lanes::{Lanes, Span};
 use crate::capture::warnings::{self, Warning};
-use crate::capture::{Call, Detail, Edit, End, Log, Made, Outcome, Text};
+use crate::capture::{Call, Detail, Edit, Log, Made, Outcome, Text};
 use crate::elf;
 use crate::error::Result;
 
@@ -30,7 +30,7 @@ pub fn render(log: &Log) -> Result<String> {
     for (call, span) in log.calls.iter().zip(&lanes.spans) {
         let detail = log.detail(call)?;
         rows.push(row(call, span, &detail));
-        details.add(&detail, call.end.as_ref());
+        details.add(call, &detail);
     }
     // In the order of the page.
     let data = [
@@ -192,7 +192,8 @@ impl Details {
     }
 
     /// A call, as the script's `DETAIL` names the places.
-    fn add(&mut self, detail: &Detail, end: Option<&End>) {
+    fn add(&mut self, call: &Call, detail: &Detail) {
+        let end = call.end.as_ref();
         let edits: Vec<usize> = detail.edits.iter().map(|edit| self.edit(edit)).collect();
         // Each argument is its text's number and what became of it; a changed one is followed by the place of its
         // edit, from 1.
@@ -209,7 +210,8 @@ impl Details {
             }
         }
         let mut optional = |text: &Option<Text>| text.as_ref().map(|text| self.text(text));
-        let (launcher, dep) = (optional(&detail.launcher), optional(&detail.dep));
+        let (launcher, dep, folder) =
+            (optional(&detail.launcher), optional(&detail.dep), optional(&call.cwd));
         let error = optional(&detail.error).or_else(|| end.and_then(|end| optional(&end.error)));
         let files: Vec<Text> = match &detail.expanded {
             Some(_) => detail.argv.iter().filter(|arg| arg.bytes().starts_with(b"@")).cloned().collect(),
@@ -224,7 +226,7 @@ impl Details {
         let retry = retry.map(|retry| json!([retry.exit, self.list(&retry.demoted)]));
         let made: Vec<Value> = end.map_or(&[][..], |end| &end.made).iter().map(|made| self.made(made)).collect();
         let cpu = end.filter(|end| end.error.is_none()).map(|end| [end.user, end.system, end.peak]);
-        let call = json!([
+        let row = json!([
             self.text(&detail.real),
             launcher,
             detail.via,
@@ -240,8 +242,9 @@ impl Details {
             retry,
             made,
             cpu,
+            folder,
         ]);
-        self.calls.push(call.to_string());
+        self.calls.push(row.to_string());
     }
 
     fn made(&mut self, made: &Made) -> Value {

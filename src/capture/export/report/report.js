@@ -3,7 +3,7 @@
 
 // Places in a row of the index, and of the details.
 const [ID, START, LENGTH, LANE, INSIDE, KIND, TOOL, RESULT, CLASS, PROBE, IN, OUT, EDITS, RULES] = Array(14).keys();
-const [REAL, LAUNCHER, VIA, PID, PPID, LANG, ARGS, CHANGES, ENV, FILES, DEP, ERROR, RETRY, MADE, CPU] = Array(15).keys();
+const [REAL, LAUNCHER, VIA, PID, PPID, LANG, ARGS, CHANGES, ENV, FILES, DEP, ERROR, RETRY, MADE, CPU, FOLDER] = Array(16).keys();
 const [FILE, LINE, COLUMN, FLAG, MESSAGE, IS_ERROR, POLICY, WHY, SEEN, CALLS] = Array(10).keys();
 const KINDS = ["compile", "assemble", "archive", "link", "preprocess", "query", "other"];
 const ROW = 28;
@@ -267,7 +267,7 @@ function diffOf(all, edits) {
     else lines.push({ ...step, words: [step.word] });
   }
   const shown = lines.map((line) => {
-    if (!line.change) return node("div", { class: "same" }, ...line.words.flatMap((word) => [node("span", {}, word), "\u200b"]));
+    if (!line.change) return node("div", { class: "same" }, ...line.words.flatMap((word) => [node("span", {}, word), " "]));
     const edit = line.edit ? edits[line.edit - 1] : null;
     const rule = edit ? node("span", { class: "rule", title: text(edit[1]) }, text(edit[0])) : null;
     return node("div", { class: line.change === 1 ? "gone" : "new" }, rule, line.words.join(" "));
@@ -292,6 +292,7 @@ function callDetail(at) {
       ["time", `${time(call[LENGTH])}, from ${moment(call[START], 3)} in job ${call[LANE] + 1}${call[INSIDE] ? ", inside of another call" : ""}`],
       ["cpu", detail[CPU] && `${time(detail[CPU][0])} user, ${time(detail[CPU][1])} system; ${count(Math.round(detail[CPU][2] / 1024))} MiB at most`],
       ["probe", call[PROBE]],
+      ["folder", detail[FOLDER] === null ? "(deleted)" : quoted(text(detail[FOLDER])), "path"],
       ["inputs", call[IN] && call[IN] + (detail[LANG].length ? ` (${detail[LANG].join(", ")})` : ""), "path"],
       ["outputs", call[OUT], "path"],
       ["depfile", detail[DEP] === null ? null : quoted(text(detail[DEP])), "path"],
@@ -359,8 +360,10 @@ function warningDetail(at) {
 // ---- the timeline ----
 
 const canvas = document.querySelector("#timeline canvas");
-const length = calls.reduce((most, call) => Math.max(most, call[START] + call[LENGTH]), 1);
-const view = { from: 0, to: length };
+const first = calls.reduce((least, call) => Math.min(least, call[START]), calls.length ? Infinity : 0);
+const last = calls.reduce((most, call) => Math.max(most, call[START] + call[LENGTH]), first + 1);
+const length = last - first;
+const view = { from: first, to: last };
 const AXIS = 20;
 // Calls of a lane by their start; those inside of others come behind them.
 const lanes = Array.from({ length: about.lanes }, () => []);
@@ -477,7 +480,7 @@ function hit(event) {
 
 function zoom(from, to) {
   const wide = Math.min(length, Math.max(200, to - from));
-  view.from = Math.max(0, Math.min(from, length - wide));
+  view.from = Math.max(first, Math.min(from, last - wide));
   view.to = view.from + wide;
   drawTimeline();
 }
@@ -532,7 +535,7 @@ canvas.addEventListener("pointerup", (event) => {
 });
 canvas.addEventListener("pointercancel", () => (drag = null));
 canvas.addEventListener("pointerleave", () => ($("tip").hidden = true));
-$("whole").addEventListener("click", () => zoom(0, length));
+$("whole").addEventListener("click", () => zoom(first, last));
 
 // ---- filters ----
 
