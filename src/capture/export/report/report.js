@@ -375,7 +375,7 @@ let colours;
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   const get = (name) => style.getPropertyValue("--" + name).trim();
-  colours = Object.fromEntries([...KINDS, "red", "amber", "dim", "line", "text", "track", "accent"].map((name) => [name, get(name)]));
+  colours = Object.fromEntries([...KINDS, "red", "odd", "dim", "line", "text", "track", "accent"].map((name) => [name, get(name)]));
 }
 
 let waiting = false;
@@ -418,7 +418,7 @@ function paint() {
       if (right <= edge && right - left < 0.5 && !bad) continue;
       edge = Math.max(edge, Math.ceil(left));
       to.globalAlpha = call[PROBE] === null ? 1 : 0.45;
-      to.fillStyle = bad ? colours.red : call[CLASS] === "demoted" || call[CLASS] === "flight" ? colours.amber : colours[call[KIND]];
+      to.fillStyle = bad ? colours.red : call[CLASS] === "demoted" || call[CLASS] === "flight" ? colours.odd : colours[call[KIND]];
       const inset = call[INSIDE] ? Math.min(3, high / 3) : 0;
       const wide = Math.max(bad ? 2 : 0.75, right - left - (right - left > 3 ? 1 : 0));
       to.fillRect(left, y + inset, wide, high - inset);
@@ -606,7 +606,7 @@ function setUp() {
 
   $("legend").append(...kinds.map((kind) => node("span", {}, node("i", { style: `background: var(--${kind})` }), kind)),
     node("span", {}, node("i", { style: "background: var(--red)" }), "failed"),
-    demoted + flight ? node("span", {}, node("i", { style: "background: var(--amber)" }), "demoted, in flight") : "",
+    demoted + flight ? node("span", {}, node("i", { style: "background: var(--odd)" }), "demoted, in flight") : "",
     calls.length > work.length ? node("span", {}, node("i", { style: "background: var(--compile); opacity: .45" }), "probe") : "");
 
   $("kinds").append(...kinds.map((kind) => {
