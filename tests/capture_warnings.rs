@@ -15,6 +15,7 @@ use crosswheel::capture::warnings::{self, Passed, Warning};
 use records::Record;
 use serde_json::{Value, json};
 use shop::{Shop, said};
+use tempfile::TempDir;
 
 /// A source and a header with faults of several sorts.
 const SOURCE: &str = "#include \"odd name.h\"\n#warning by hand\nint f(void) {\n\tint unused;\n    return g(1) + 1 == 2u;\n}\n\
@@ -101,14 +102,25 @@ fn what_clang_prints_is_read_alike_in_each_of_its_ways() {
     assert!(promoted.iter().any(|one| one.severity == Severity::Promoted));
 }
 
+/// A log in a folder of its own.
+struct Logged {
+    log: Log,
+    _home: TempDir,
+}
+
+impl std::ops::Deref for Logged {
+    type Target = Log;
+
+    fn deref(&self) -> &Log {
+        &self.log
+    }
+}
+
 /// Opens a record, with what its build printed.
-fn log(record: &Record, output: &str) -> Log {
+fn log(record: &Record, output: &str) -> Logged {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("backend.log"), output).unwrap();
-    let log = Log::open(&record.write(home.path())).unwrap();
-    // The output is read when the log is asked for it.
-    std::mem::forget(home);
-    log
+    Logged { log: Log::open(&record.write(home.path())).unwrap(), _home: home }
 }
 
 /// File, line, calls, how often, why it passed.
