@@ -150,7 +150,8 @@ fn warnings_that_were_let_through_are_counted_and_the_way_to_them_is_told() {
     home.write("pkg/odd.c", "int odd(void) { int unused; return 0; }\n");
     let ran = home.build(&["./pkg", "--family", "host", "--werror", "demote", "--out", "out"]).good();
     ran.says("1 warning in 1 call that");
-    let way = ran.out.lines().find_map(|line| line.trim().strip_prefix("which ones: crosswheel ")).expect("a way");
+    let way =
+        ran.out.lines().find_map(|line| line.trim().strip_prefix("which ones: crosswheel ")).expect("a way");
     let words: Vec<&str> = way.split(' ').collect();
     let report = home.crosswheel(&words).output().expect("started");
     let report = String::from_utf8_lossy(&report.stdout);

@@ -29,7 +29,10 @@ fn write_sources(folder: &Path) {
 
 fn stderr(folder: &Path, compiler: &str, more: &[&str]) -> String {
     let mut command = Command::new(compiler);
-    command.args(["-Wall", "-Wextra", "-std=c89", "-c", "a.c", "-o", "a.o"]).args(more).env("LC_ALL", "C.UTF-8");
+    command
+        .args(["-Wall", "-Wextra", "-std=c89", "-c", "a.c", "-o", "a.o"])
+        .args(more)
+        .env("LC_ALL", "C.UTF-8");
     let out = command.current_dir(folder).output().unwrap();
     String::from_utf8(out.stderr).unwrap()
 }
@@ -66,7 +69,8 @@ fn what_gcc_prints_is_read_as_what_it_says_in_json() {
     for policy in [&[][..], &["-Werror"], &["-Werror=unused-variable"], &["-fdiagnostics-color=always"]] {
         let text = stderr(home.path(), "gcc", policy);
         let lines = stderr(home.path(), "gcc", &[policy, &["-fdiagnostics-format=json"]].concat());
-        let json: Vec<Value> = serde_json::from_str(lines.lines().find(|line| line.starts_with('[')).unwrap()).unwrap();
+        let json: Vec<Value> =
+            serde_json::from_str(lines.lines().find(|line| line.starts_with('[')).unwrap()).unwrap();
         let expected: Vec<Diagnostic> = json.iter().map(by_json).collect();
         assert!(expected.len() > 5, "{expected:?}");
         let found = read(&text);
@@ -90,7 +94,8 @@ fn what_clang_prints_is_read_alike_in_each_of_its_ways() {
     assert!(plain.iter().any(|one| one.file.as_deref() == Some(b"./odd name.h")), "{plain:?}");
     assert_eq!(read(&stderr(home.path(), "clang", &["-fcolor-diagnostics"])), plain);
     // An error has no flag; its category stays behind its message.
-    let flagged = |all: &[Diagnostic]| all.iter().filter(|one| one.flag.is_some()).cloned().collect::<Vec<_>>();
+    let flagged =
+        |all: &[Diagnostic]| all.iter().filter(|one| one.flag.is_some()).cloned().collect::<Vec<_>>();
     let with_categories = read(&stderr(home.path(), "clang", &["-fdiagnostics-show-category=name"]));
     assert_eq!(flagged(&with_categories), flagged(&plain));
     let promoted = read(&stderr(home.path(), "clang", &["-Werror"]));
@@ -135,13 +140,18 @@ fn told(log: &Log) -> Vec<String> {
 }
 
 fn compile(record: Record, id: &str, source: &str, output: &str) -> Record {
-    record.call(id, &json!({"in": [source], "out": [output], "argv": ["cc", "-c", source, "-o", output]}), &json!({}))
+    record.call(
+        id,
+        &json!({"in": [source], "out": [output], "argv": ["cc", "-c", source, "-o", output]}),
+        &json!({}),
+    )
 }
 
 #[test]
 fn a_warning_belongs_to_the_call_that_compiles_its_source() {
     let record = compile(compile(Record::new(), "01", "a.c", "a.o"), "02", "../b.c", "b.o");
-    let output = "gcc -c a.c -o a.o\n../b.c:3:5: warning: odd [-Wodd]\nsrc/other.c:1:1: warning: odd [-Wodd]\n";
+    let output =
+        "gcc -c a.c -o a.o\n../b.c:3:5: warning: odd [-Wodd]\nsrc/other.c:1:1: warning: odd [-Wodd]\n";
     assert_eq!(told(&log(&record, output)), ["/w/b.c:3 02 1x Warned", "/w/src/src/other.c:1 02 1x Warned"]);
 }
 
@@ -149,7 +159,9 @@ fn a_warning_belongs_to_the_call_that_compiles_its_source() {
 fn a_headers_warning_seen_in_many_units_is_one_with_all_their_calls() {
     let record = compile(compile(Record::new(), "01", "a.c", "a.o"), "02", "b.c", "b.o");
     let of = |source: &str| {
-        format!("In file included from x.h:1,\n                 from {source}:2:\ny.h:7:1: warning: odd [-Wodd]\n")
+        format!(
+            "In file included from x.h:1,\n                 from {source}:2:\ny.h:7:1: warning: odd [-Wodd]\n"
+        )
     };
     let output = of("a.c") + &of("b.c") + "y.h:9:1: warning: more [-Wodd]\n";
     assert_eq!(told(&log(&record, &output)), ["/w/src/y.h:7 01+02 2x Warned", "/w/src/y.h:9 02 1x Warned"]);
@@ -182,18 +194,30 @@ fn the_policy_that_let_a_warning_pass_is_told() {
         .call("02", &json!({"in": ["2.c"], "edits": edit("-Werror=odd", &["-Wodd"])}), &json!({}))
         .call("03", &json!({"in": ["3.c"], "edits": edit("-Werror=else", &["-Welse"])}), &json!({}))
         .call("04", &json!({"in": ["4.c"]}), &json!({"retry": {"exit": 0, "demoted": [line("4.c")]}}))
-        .call("05", &json!({"in": ["5.c"]}), &json!({"exit": 1, "retry": {"exit": 1, "demoted": [line("5.c")]}}))
+        .call(
+            "05",
+            &json!({"in": ["5.c"]}),
+            &json!({"exit": 1, "retry": {"exit": 1, "demoted": [line("5.c")]}}),
+        )
         .call("06", &json!({"in": ["6.c"]}), &json!({"exit": 1}));
-    let mut output: String = (1..=4).map(|n| format!("{n}.c:1:1: warning: odd [-Wodd]\n")).collect();
+    let line = |n: u32| format!("{n}.c:1:1: warning: odd [-Wodd]\n");
+    let mut output = [1, 2, 3, 4].map(line).concat();
     output += "6.c:1:1: error: broken\n";
-    let expected = ["1.c:1 01 1x Dropped", "2.c:1 02 1x Dropped", "3.c:1 03 1x Warned", "4.c:1 04 1x Demoted",
-        "5.c:1 05 1x Failed", "6.c:1 06 1x Failed"];
+    let expected = [
+        "1.c:1 01 1x Dropped",
+        "2.c:1 02 1x Dropped",
+        "3.c:1 03 1x Warned",
+        "4.c:1 04 1x Demoted",
+        "5.c:1 05 1x Failed",
+        "6.c:1 06 1x Failed",
+    ];
     assert_eq!(told(&log(&record, &output)), expected.map(|one| format!("/w/src/{one}")));
 }
 
 #[test]
 fn a_line_of_a_form_that_is_not_known_is_told_as_it_is() {
-    let record = Record::new().call("01", &json!({}), &json!({"retry": {"exit": 0, "demoted": ["odd [-Werror=x]"]}}));
+    let record =
+        Record::new().call("01", &json!({}), &json!({"retry": {"exit": 0, "demoted": ["odd [-Werror=x]"]}}));
     let found = warnings::demoted(&log(&record, ""));
     assert_eq!((found[0].message.as_str(), found[0].passed), ("odd [-Werror=x]", Passed::Demoted));
 }
@@ -209,7 +233,10 @@ fn demoted() -> Shop {
     std::fs::write(shop.at("c.c"), "int c(void) { return 0 }\n").unwrap();
     let script = "gcc -Wall -Werror -c a.c -o a.o; gcc -Wall -Werror -c b.c -o b.o; clang -Wall -Werror -c a.c -o c.o;\
                   gcc -Wall -Werror -c c.c -o d.o; true";
-    shop.done(SYSTEM, &["run", "--quiet", "--family", "host", "--werror", "demote", "--", "sh", "-c", script]);
+    shop.done(
+        SYSTEM,
+        &["run", "--quiet", "--family", "host", "--werror", "demote", "--", "sh", "-c", script],
+    );
     shop
 }
 
@@ -225,7 +252,12 @@ fn the_werror_report_tells_each_warning_once_under_its_flag() {
         .iter()
         .map(|one| {
             let file = one["file"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-            (file, one["line"].as_u64(), one["flag"].as_str().unwrap().to_owned(), one["calls"].as_array().unwrap().len())
+            (
+                file,
+                one["line"].as_u64(),
+                one["flag"].as_str().unwrap().to_owned(),
+                one["calls"].as_array().unwrap().len(),
+            )
         })
         .collect();
     let one = |file: &str, line, flag: &str, calls| (file.to_owned(), Some(line), flag.to_owned(), calls);
@@ -240,18 +272,33 @@ fn the_werror_report_tells_each_warning_once_under_its_flag() {
 fn without_the_policy_the_werror_report_says_that_there_is_nothing() {
     let home = tempfile::tempdir().unwrap();
     Record::new().write(home.path());
-    let report = || Command::new(env!("CARGO_BIN_EXE_crosswheel")).args(["log", "werror"]).arg(home.path()).output().unwrap();
+    let report = || {
+        Command::new(env!("CARGO_BIN_EXE_crosswheel"))
+            .args(["log", "werror"])
+            .arg(home.path())
+            .output()
+            .unwrap()
+    };
     assert_eq!(report().stdout, b"nothing was demoted: the policy on -Werror was `keep`\n");
     Record::of(&json!({"werror": "demote"})).write(home.path());
-    assert_eq!((report().status.code(), &report().stdout[..]), (Some(0), &b"no call failed under -Werror\n"[..]));
+    assert_eq!(
+        (report().status.code(), &report().stdout[..]),
+        (Some(0), &b"no call failed under -Werror\n"[..])
+    );
 }
 
 #[test]
 fn a_terminal_is_sent_no_control_characters_of_a_message() {
     let home = tempfile::tempdir().unwrap();
     let line = "a\u{7}.c:1:2: error: x\u{1b}[31my\u{7} [-Werror=odd]";
-    Record::new().call("01", &json!({}), &json!({"retry": {"exit": 0, "demoted": [line]}})).write(home.path());
-    let out = Command::new(env!("CARGO_BIN_EXE_crosswheel")).args(["log", "werror"]).arg(home.path()).output().unwrap();
+    Record::new()
+        .call("01", &json!({}), &json!({"retry": {"exit": 0, "demoted": [line]}}))
+        .write(home.path());
+    let out = Command::new(env!("CARGO_BIN_EXE_crosswheel"))
+        .args(["log", "werror"])
+        .arg(home.path())
+        .output()
+        .unwrap();
     assert!(!out.stdout.contains(&7) && !out.stdout.contains(&0x1b), "{out:?}");
 }
 
@@ -268,10 +315,16 @@ fn sarif_names_rule_place_call_and_policy() {
     for result in results {
         let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
         assert_eq!(rules[rule]["id"], result["ruleId"]);
-        assert_eq!((&result["level"], &result["properties"]["passedBy"]), (&json!("warning"), &json!("demote")));
+        assert_eq!(
+            (&result["level"], &result["properties"]["passedBy"]),
+            (&json!("warning"), &json!("demote"))
+        );
         let place = &result["locations"][0]["physicalLocation"];
         assert!(place["artifactLocation"]["uri"].as_str().unwrap().starts_with("file:///"), "{place}");
-        assert!(place["region"]["startLine"].as_u64().unwrap() > 0 && place["region"]["startColumn"].is_u64(), "{place}");
+        assert!(
+            place["region"]["startLine"].as_u64().unwrap() > 0 && place["region"]["startColumn"].is_u64(),
+            "{place}"
+        );
         let calls = result["properties"]["calls"].as_array().unwrap();
         assert_eq!(result["occurrenceCount"], calls.len());
         for call in calls {

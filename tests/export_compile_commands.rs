@@ -38,7 +38,8 @@ fn compile(record: Record, line: &str) -> Record {
 }
 
 fn arguments(entries: &[Value]) -> Vec<String> {
-    let words = |entry: &Value| -> Vec<String> { serde_json::from_value(entry["arguments"].clone()).unwrap() };
+    let words =
+        |entry: &Value| -> Vec<String> { serde_json::from_value(entry["arguments"].clone()).unwrap() };
     entries.iter().map(|entry| words(entry).join(" ")).collect()
 }
 
@@ -76,7 +77,10 @@ fn a_call_that_compiles_and_links_gives_the_compile_step_of_each_source() {
 #[test]
 fn options_that_write_a_file_of_dependencies_are_left_out() {
     let line = "cc -MD -MF a.d -MT a.o -MQ a -MMD -MP -c a.c -o a.o -Mfoo";
-    assert_eq!(arguments(&exported(&compile(Record::new(), line), &[])), ["/usr/bin/gcc -c a.c -o a.o -Mfoo"]);
+    assert_eq!(
+        arguments(&exported(&compile(Record::new(), line), &[])),
+        ["/usr/bin/gcc -c a.c -o a.o -Mfoo"]
+    );
 }
 
 #[test]
@@ -112,12 +116,18 @@ fn failed_and_refused_compiles_have_an_entry() {
 }
 
 #[test]
-fn a_compile_in_a_deleted_folder_is_left_out_and_told() {
-    let home = tempfile::tempdir().unwrap();
-    Record::new().call("01", &json!({"cwd": null}), &json!({})).write(home.path());
-    let output = export(home.path(), &[]);
-    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"[]\n"[..]));
-    assert!(said(&output).contains("1 compile left out"), "{}", said(&output));
+fn a_compile_that_cannot_be_described_is_left_out_and_told() {
+    for (fields, why) in [
+        (json!({"cwd": null}), "the working folder was deleted"),
+        (json!({"tool": "nvcc"}), "does not say what the called name stands for"),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        Record::new().call("01", &fields, &json!({})).write(home.path());
+        let output = export(home.path(), &[]);
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"[]\n"[..]));
+        let told = said(&output);
+        assert!(told.contains("1 compile left out: ") && told.contains(why), "{told}");
+    }
 }
 
 #[test]
@@ -151,7 +161,10 @@ fn launchers_are_no_part_of_a_compile() {
     let rewritten = Record::new().call("01", &launched, &json!({}));
     assert_eq!(arguments(&exported(&rewritten, &[])), ["/usr/bin/gcc -c a.c"]);
     assert_eq!(arguments(&exported(&rewritten, &["--rewritten"])), ["/usr/bin/gcc -O3 -c a.c"]);
-    assert_eq!(arguments(&exported(&Record::new().call("01", &passed, &json!({})), &[])), ["/usr/bin/gcc -c a.c"]);
+    assert_eq!(
+        arguments(&exported(&Record::new().call("01", &passed, &json!({})), &[])),
+        ["/usr/bin/gcc -c a.c"]
+    );
 }
 
 #[test]
@@ -267,7 +280,9 @@ const BUILD: &str = r#"
 fn sources(shop: &Shop) {
     std::fs::create_dir(shop.at("sub")).unwrap();
     let guard = "#ifndef FROM_BUILD\n#error no argument came here\n#endif\n";
-    for (name, text) in [("a.c", "int a;\n"), ("sub/b.c", "int b;\n"), ("c.cpp", "auto c = [] { return 1; };\n")] {
+    for (name, text) in
+        [("a.c", "int a;\n"), ("sub/b.c", "int b;\n"), ("c.cpp", "auto c = [] { return 1; };\n")]
+    {
         std::fs::write(shop.at(name), format!("{guard}{text}")).unwrap();
     }
     std::fs::write(shop.at("s.S"), ".globl s\n").unwrap();
@@ -312,7 +327,8 @@ fn clangd_and_clang_tidy_compile_by_the_database() {
         shop.done(SYSTEM, &[&to, style].concat());
         for file in ["a.c", "sub/b.c", "c.cpp"] {
             // The guard in each source makes an error of a database that is not found or not understood.
-            let check = Command::new("clangd").arg(format!("--check={file}")).current_dir(shop.at("")).output();
+            let check =
+                Command::new("clangd").arg(format!("--check={file}")).current_dir(shop.at("")).output();
             let check = check.expect("clangd is installed");
             assert!(check.status.success(), "{file} {style:?}: {}", said(&check));
             let tidy = Command::new("clang-tidy").args(["-p", ".", file]).current_dir(shop.at("")).output();

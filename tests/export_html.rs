@@ -26,7 +26,9 @@ fn data(page: &str) -> Vec<Value> {
 #[test]
 fn the_page_names_nothing_outside_of_itself() {
     let page = page(&Record::new().call("01", &json!({}), &json!({})).text());
-    for way in ["http:", "https:", "<link rel=\"stylesheet", "src=", "@import", "url(", "fetch(", "XMLHttpRequest"] {
+    for way in
+        ["http:", "https:", "<link rel=\"stylesheet", "src=", "@import", "url(", "fetch(", "XMLHttpRequest"]
+    {
         assert!(!page.contains(way), "{way}");
     }
     assert!(page.contains("default-src 'none'"));
@@ -94,11 +96,14 @@ fn small() -> String {
 fn large() -> String {
     let mut record = Record::new();
     for number in 0..20_000 {
-        let (source, object) = (format!("../src/part{}/unit_{number}.cpp", number % 40), format!("build/{number}.o"));
+        let (source, object) =
+            (format!("../src/part{}/unit_{number}.cpp", number % 40), format!("build/{number}.o"));
         let mut argv: Vec<String> = vec!["c++".into()];
         argv.extend((0..20).map(|n| format!("-DPART_{n}=1")));
         argv.extend((0..25).map(|n| format!("-I/w/src/include/folder{n}")));
-        argv.extend(["-O3", "-Wall", "-fPIC", "-std=gnu++17", "-c", &source, "-o", &object].map(String::from));
+        argv.extend(
+            ["-O3", "-Wall", "-fPIC", "-std=gnu++17", "-c", &source, "-o", &object].map(String::from),
+        );
         let mut run = argv.clone();
         run.insert(1, "-march=x86-64-v3".into());
         run.push(format!("-frandom-seed={object}"));

@@ -67,12 +67,15 @@ fn timed(record: Record, id: &str, start: u64, length: u64, fields: &Value) -> R
 
 #[test]
 fn a_call_is_a_slice_with_its_facts() {
-    let record = timed(Record::new(), "ab", 5, 20, &json!({"edits": [{"rule": "r", "before": [], "after": ["x"]}]}));
+    let record =
+        timed(Record::new(), "ab", 5, 20, &json!({"edits": [{"rule": "r", "before": [], "after": ["x"]}]}));
     let events = events(&record);
     let slice = slices(&events)[0];
     assert_eq!((&slice["ts"], &slice["dur"]), (&json!(5000), &json!(20000)));
     assert_eq!((&slice["name"], &slice["cat"]), (&json!("cc a.o"), &json!("compile")));
-    for (key, value) in [("id", json!("ab")), ("outcome", json!("ok")), ("edits", json!(1)), ("cwd", json!("/w/src"))] {
+    for (key, value) in
+        [("id", json!("ab")), ("outcome", json!("ok")), ("edits", json!(1)), ("cwd", json!("/w/src"))]
+    {
         assert_eq!(slice["args"][key], value, "{key}");
     }
 }
@@ -85,8 +88,11 @@ fn calls_at_the_same_time_have_lanes_of_their_own_and_a_free_lane_is_taken_again
     let events = events(&record);
     let lanes: Vec<_> = slices(&events).iter().map(|slice| slice["tid"].as_u64().unwrap()).collect();
     assert_eq!(lanes, [1, 2, 2, 1]);
-    let names: Vec<_> =
-        events.iter().filter(|event| event["name"] == "thread_name").map(|event| &event["args"]["name"]).collect();
+    let names: Vec<_> = events
+        .iter()
+        .filter(|event| event["name"] == "thread_name")
+        .map(|event| &event["args"]["name"])
+        .collect();
     assert_eq!(names, ["job 1", "job 2"]);
     let jobs: Vec<_> = events
         .iter()
@@ -168,7 +174,8 @@ fn what_clang_traces_lies_in_the_lane_of_its_compile() {
         checked(&String::from_utf8(done.stdout).unwrap())
     };
     let events = export();
-    let of_clang = |events: &[Value]| slices(events).iter().filter(|event| event["cat"] == "time-trace").count();
+    let of_clang =
+        |events: &[Value]| slices(events).iter().filter(|event| event["cat"] == "time-trace").count();
     assert!(of_clang(&events) > 20, "{} events", of_clang(&events));
     let find = |name: &str| slices(&events).into_iter().find(|event| event["name"] == name).unwrap().clone();
     let (compile, frontend) = (find("clang++ a.o"), find("Frontend"));

@@ -89,7 +89,14 @@ pub fn read(line: &[u8]) -> Option<Diagnostic> {
         {
             let severity = if promoted { Severity::Promoted } else { Severity::Warning };
             let message = String::from_utf8_lossy(message).into_owned();
-            return Some(Diagnostic { file: Some(file.to_vec()), line: row, column, severity, message, flag });
+            return Some(Diagnostic {
+                file: Some(file.to_vec()),
+                line: row,
+                column,
+                severity,
+                message,
+                flag,
+            });
         }
         from = at + 2;
     }
@@ -117,8 +124,27 @@ fn diagnostic(head: &[u8], severity: Severity, text: &[u8]) -> Option<Diagnostic
 /// Programs that print diagnostics about their own arguments.
 fn is_tool(name: &[u8]) -> bool {
     const TOOLS: &[&[u8]] = &[
-        b"cc1", b"cc1plus", b"cc1obj", b"cc1objplus", b"f951", b"lto1", b"lto-wrapper", b"collect2", b"cc", b"c++", b"gcc",
-        b"g++", b"gfortran", b"clang", b"clang++", b"ld", b"ld.bfd", b"ld.gold", b"ld.lld", b"lld", b"as",
+        b"cc1",
+        b"cc1plus",
+        b"cc1obj",
+        b"cc1objplus",
+        b"f951",
+        b"lto1",
+        b"lto-wrapper",
+        b"collect2",
+        b"cc",
+        b"c++",
+        b"gcc",
+        b"g++",
+        b"gfortran",
+        b"clang",
+        b"clang++",
+        b"ld",
+        b"ld.bfd",
+        b"ld.gold",
+        b"ld.lld",
+        b"lld",
+        b"as",
     ];
     let base = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     // `x86_64-linux-gnu-gcc-12`, `clang-14`: the name between the machine and the version.
@@ -240,7 +266,10 @@ mod tests {
             ("a b/c:d.c:3:5: fatal error: x.h: no such file", "a b/c:d.c 3 5 Error - x.h: no such file"),
             ("a.c:3:5: warning: index [1] is past the end", "a.c 3 5 Warning - index [1] is past the end"),
             ("a.c:1:2: warning: x [-Wunused,Unused Entity Issue]", "a.c 1 2 Warning -Wunused x"),
-            ("a.c:1:2: Warnung: Variable »x« [-Wunused-variable]", "a.c 1 2 Warning -Wunused-variable Variable »x«"),
+            (
+                "a.c:1:2: Warnung: Variable »x« [-Wunused-variable]",
+                "a.c 1 2 Warning -Wunused-variable Variable »x«",
+            ),
             ("a.c:1:2: Fehler: Variable [-Werror=unused]", "a.c 1 2 Promoted -Wunused Variable"),
             ("cc1plus: warning: option for C [-Wfoo]", "- - - Warning -Wfoo option for C"),
             ("/usr/bin/x86_64-linux-gnu-gcc-12: error: x", "- - - Error - x"),

@@ -63,13 +63,14 @@ impl Lanes {
                 let running = running(&mut lanes[*lane], &spans, start);
                 running == Some(*parent) && end <= spans[*parent].end
             });
-            let lane = within.map(|(_, lane)| lane).unwrap_or_else(|| {
+            let free = || {
                 let free = lanes.iter_mut().position(|lane| running(lane, &spans, start).is_none());
                 free.unwrap_or_else(|| {
                     lanes.push(Vec::new());
                     lanes.len() - 1
                 })
-            });
+            };
+            let lane = within.map_or_else(free, |(_, lane)| lane);
             lanes[lane].push(at);
             spans[at].lane = lane;
             spans[at].inside = within.is_some();
@@ -120,9 +121,8 @@ pub fn parents(log: &Log) -> Vec<Option<usize>> {
     let parent = |(own, call): (usize, &Call)| {
         let at = *places.get(call.parent.as_deref()?)?;
         let parent = &log.calls[at];
-        let runs = at != own
-            && parent.start <= call.start
-            && ended(parent).is_none_or(|end| call.start <= end);
+        let runs =
+            at != own && parent.start <= call.start && ended(parent).is_none_or(|end| call.start <= end);
         runs.then_some(at)
     };
     log.calls.iter().enumerate().map(parent).collect()

@@ -86,8 +86,7 @@ struct Found(BTreeMap<Key, Warning>);
 impl Found {
     fn add(&mut self, file: Option<PathBuf>, said: diagnostics::Diagnostic, passed: Passed, calls: &[usize]) {
         let error = said.severity == Severity::Error;
-        let key =
-            (file.clone(), said.line, said.column, said.flag.clone(), said.message.clone(), error);
+        let key = (file.clone(), said.line, said.column, said.flag.clone(), said.message.clone(), error);
         let warning = self.0.entry(key).or_insert_with(|| Warning {
             file,
             line: said.line,
@@ -178,7 +177,9 @@ impl<'l> Output<'l> {
             dropped: HashMap::new(),
         };
         let work = log.calls.iter().zip(lanes::nested(log)).enumerate();
-        for (at, (call, _)) in work.filter(|(_, (call, nested))| !nested && call.disposition != Disposition::Refused) {
+        for (at, (call, _)) in
+            work.filter(|(_, (call, nested))| !nested && call.disposition != Disposition::Refused)
+        {
             for input in &call.inputs {
                 new.sources.entry(input.bytes()).or_default().push(at);
             }
@@ -208,7 +209,12 @@ impl<'l> Output<'l> {
         Ok(())
     }
 
-    fn take(&mut self, said: diagnostics::Diagnostic, current: &mut Vec<usize>, found: &mut Found) -> Result<()> {
+    fn take(
+        &mut self,
+        said: diagnostics::Diagnostic,
+        current: &mut Vec<usize>,
+        found: &mut Found,
+    ) -> Result<()> {
         let mut calls = Vec::new();
         if let Some(file) = &said.file {
             calls = self.compiling(file);
@@ -267,7 +273,8 @@ impl<'l> Output<'l> {
             self.dropped.insert(at, dropped(&self.log.detail(call)?));
         }
         let applies = |arg: &Text| {
-            let name = [&b"-Werror="[..], b"--warn-error="].iter().find_map(|key| arg.bytes().strip_prefix(*key));
+            let name =
+                [&b"-Werror="[..], b"--warn-error="].iter().find_map(|key| arg.bytes().strip_prefix(*key));
             let flag = said.flag.as_deref().and_then(|flag| flag.strip_prefix("-W"));
             name.is_none_or(|name| flag.is_some_and(|flag| same_flag(name, flag.as_bytes())))
         };

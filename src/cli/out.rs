@@ -37,11 +37,8 @@ pub(super) fn deliver(path: &Path, content: &[u8]) -> Result<()> {
     if there.as_ref().is_some_and(|there| !there.is_file()) {
         return std::fs::write(path, content).context("cannot write", path);
     }
-    let path = if there.is_some() {
-        path.canonicalize().context("cannot look at", path)?
-    } else {
-        path.to_owned()
-    };
+    let path =
+        if there.is_some() { path.canonicalize().context("cannot look at", path)? } else { path.to_owned() };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // As any new file: what the umask leaves of it. One that was there keeps its rights.
     let rights = there.map_or(Permissions::from_mode(0o666), |there| there.permissions());

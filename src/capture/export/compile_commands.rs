@@ -40,8 +40,10 @@ pub struct Entry {
 pub struct Entries {
     /// In the order of the calls.
     pub entries: Vec<Entry>,
-    /// Compiles that cannot have one, because their working folder is not known.
-    pub left_out: usize,
+    /// Compiles that cannot have one: their working folder was deleted under them.
+    pub without_folder: usize,
+    /// Compiles that cannot have one: the record does not say what the name that they called stands for.
+    pub without_tool: usize,
 }
 
 /// Which arguments an entry holds.
@@ -77,9 +79,13 @@ pub fn entries(log: &Log, side: Side) -> Result<Entries> {
         if nested || call.probe.is_some() || !compiles || call.inputs.is_empty() {
             continue;
         }
+        if !log.session.tools.iter().any(|tool| tool.name == call.tool) {
+            made.without_tool += usize::from(call.kind != Kind::Link);
+            continue;
+        }
         let found = of_call(log, call, reader, side)?;
         if call.cwd.is_none() {
-            made.left_out += usize::from(!found.is_empty());
+            made.without_folder += usize::from(!found.is_empty());
             continue;
         }
         made.entries.extend(found.into_iter().filter(|entry| seen.insert(entry.key())));
@@ -124,7 +130,7 @@ fn step<'i>(read: &'i Invocation<'_>, source: usize, linked: bool) -> impl Itera
         What::Input => item.at == source,
         What::Option => {
             let word = read.line.text(item.at);
-            !writes_dependencies(word) && !(linked && is_for_linker(item, word))
+            !(writes_dependencies(word) || linked && is_for_linker(item, word))
         }
     };
     let words = |item: &Item| item.at..item.at + item.words;
@@ -139,7 +145,13 @@ fn is_file(name: &[u8]) -> bool {
 /// Options with which a compile writes a file of dependencies beside its output.
 fn writes_dependencies(word: &[u8]) -> bool {
     const FLAGS: &[&[u8]] = &[
-        b"-MD", b"-MMD", b"-MG", b"-MP", b"-MV", b"--write-dependencies", b"--write-user-dependencies",
+        b"-MD",
+        b"-MMD",
+        b"-MG",
+        b"-MP",
+        b"-MV",
+        b"--write-dependencies",
+        b"--write-user-dependencies",
         b"--print-missing-file-dependencies",
     ];
     const WITH_VALUE: &[&[u8]] = &[b"-MF", b"-MT", b"-MQ", b"-MJ"];
@@ -149,8 +161,20 @@ fn writes_dependencies(word: &[u8]) -> bool {
 /// Options of a call that compiles and links that the compile step does without.
 fn is_for_linker(item: &Item, word: &[u8]) -> bool {
     const FLAGS: &[&[u8]] = &[
-        b"-rdynamic", b"-s", b"-static", b"-static-libgcc", b"-static-libstdc++", b"-static-pie", b"-pie", b"-no-pie",
-        b"-nostdlib", b"-nodefaultlibs", b"-nostartfiles", b"-nolibc", b"-shared-libgcc", b"-symbolic",
+        b"-rdynamic",
+        b"-s",
+        b"-static",
+        b"-static-libgcc",
+        b"-static-libstdc++",
+        b"-static-pie",
+        b"-pie",
+        b"-no-pie",
+        b"-nostdlib",
+        b"-nodefaultlibs",
+        b"-nostartfiles",
+        b"-nolibc",
+        b"-shared-libgcc",
+        b"-symbolic",
     ];
     const WITH_VALUE: &[&[u8]] = &[b"-T", b"-e", b"-h", b"-u", b"-z"];
     matches!(
@@ -207,8 +231,9 @@ fn command(arguments: &[Text]) -> Text {
         for &byte in word.bytes() {
             match byte {
                 b'\n' => out.extend_from_slice(b"\"\n\""),
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | 0x80.. => out.push(byte),
-                b'_' | b'@' | b'%' | b'+' | b'=' | b':' | b',' | b'.' | b'/' | b'-' => out.push(byte),
+                _ if !byte.is_ascii() || byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte) => {
+                    out.push(byte);
+                }
                 _ => out.extend_from_slice(&[b'\\', byte]),
             }
         }

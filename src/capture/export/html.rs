@@ -76,11 +76,7 @@ fn index(log: &Log, lanes: &Lanes, rows: &[String]) -> Result<String> {
         "base": base.as_ref().map(|base| base.to_string_lossy()),
     });
     let warnings: Vec<String> = warnings.iter().map(|one| warning(one).to_string()).collect();
-    Ok(format!(
-        "{{\"about\":{about},\"calls\":[{}],\"warnings\":[{}]}}",
-        rows.join(","),
-        warnings.join(",")
-    ))
+    Ok(format!("{{\"about\":{about},\"calls\":[{}],\"warnings\":[{}]}}", rows.join(","), warnings.join(",")))
 }
 
 /// A call, as the script's `CALL` names the places.
@@ -224,7 +220,8 @@ impl Details {
             .collect();
         let retry = end.and_then(|end| end.retry.as_ref());
         let retry = retry.map(|retry| json!([retry.exit, self.list(&retry.demoted)]));
-        let made: Vec<Value> = end.map_or(&[][..], |end| &end.made).iter().map(|made| self.made(made)).collect();
+        let made: Vec<Value> =
+            end.map_or(&[][..], |end| &end.made).iter().map(|made| self.made(made)).collect();
         let cpu = end.filter(|end| end.error.is_none()).map(|end| [end.user, end.system, end.peak]);
         let row = json!([
             self.text(&detail.real),

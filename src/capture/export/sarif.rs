@@ -15,7 +15,8 @@ use crate::capture::Log;
 use crate::capture::warnings::{self, Warning};
 use crate::error::Result;
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// The whole file.
 pub fn render(log: &Log) -> Result<String> {

@@ -66,9 +66,13 @@ fn database(log: &Log, args: &Args) -> Result<String> {
     let side = if args.rewritten { Side::Rewritten } else { Side::Received };
     let style = if args.command { Style::Command } else { Style::Arguments };
     let made = compile_commands::entries(log, side)?;
-    if made.left_out > 0 {
-        let compiles = out::counted(made.left_out, "compile");
-        out::warn(&format!("{compiles} left out: their working folder was deleted under them"));
+    for (number, why) in [
+        (made.without_folder, "the working folder was deleted under it"),
+        (made.without_tool, "the record does not say what the called name stands for"),
+    ] {
+        if number > 0 {
+            out::warn(&format!("{} left out: {why}", out::counted(number, "compile")));
+        }
     }
     let existing = args.out.as_deref().map(existing).transpose()?.flatten();
     let existing = args.out.as_deref().zip(existing.as_deref());
