@@ -125,12 +125,14 @@ fn large() -> String {
 #[test]
 fn the_page_shows_a_build_in_a_browser_and_one_of_20_000_calls_in_two_seconds() {
     let home = tempfile::tempdir().unwrap();
-    for (name, text) in [("small.html", small()), ("large.html", large())] {
+    for (name, text) in
+        [("small.html", small()), ("large.html", large()), ("empty.html", Record::new().text())]
+    {
         std::fs::write(home.path().join(name), page(&text)).unwrap();
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/report/check.py");
     let mut check = Command::new("python3");
-    check.arg("-B").arg(script).args(["small.html", "large.html"]).current_dir(home.path());
+    check.arg("-B").arg(script).args(["small.html", "large.html", "empty.html"]).current_dir(home.path());
     // A folder for screenshots, for whoever wants to look.
     check.args(std::env::var_os("REPORT_SCREENSHOTS"));
     let out = check.output().unwrap();

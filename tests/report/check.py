@@ -1,4 +1,5 @@
-"""Opens the report in Chromium, clicks in it, and checks what is shown: check.py SMALL.html LARGE.html [SCREENSHOTS]"""
+"""Opens the report in Chromium, clicks in it, and checks what is shown:
+check.py SMALL.html LARGE.html EMPTY.html [SCREENSHOTS]"""
 
 import pathlib
 import sys
@@ -107,15 +108,25 @@ def large(window):
     assert took[0] < LOAD_LIMIT and "12345.o" in took[1], took
 
 
+def empty(window):
+    window.wait(READY)
+    same(window.text("#shown"), "0 of 0 calls")
+    window.click("#tab-warnings")
+    same(window.text("#shown"), "0 of 0 warnings")
+    same(window.errors(), [])
+
+
 def main():
-    pages = [pathlib.Path(page).resolve().as_uri() for page in sys.argv[1:3]]
-    shots = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else None
+    pages = [pathlib.Path(page).resolve().as_uri() for page in sys.argv[1:4]]
+    shots = pathlib.Path(sys.argv[4]) if len(sys.argv) > 4 else None
     with browser() as window:
         window.open(pages[0])
         window.wait(READY)
         small(window)
         if shots:
             window.screenshot(shots / "small.png")
+        window.open(pages[2])
+        empty(window)
     with browser() as window:
         window.open(pages[1])
         large(window)

@@ -20,7 +20,13 @@ use crate::error::Result;
 
 const PAGE: &str = include_str!("report/report.html");
 const STYLE: &str = include_str!("report/report.css");
-const SCRIPT: &str = include_str!("report/report.js");
+/// One script.
+const SCRIPT: &[&str] = &[
+    include_str!("report/list.js"),
+    include_str!("report/detail.js"),
+    include_str!("report/timeline.js"),
+    include_str!("report/main.js"),
+];
 
 /// The whole page.
 pub fn render(log: &Log) -> Result<String> {
@@ -37,7 +43,7 @@ pub fn render(log: &Log) -> Result<String> {
         ("style", STYLE.to_owned()),
         ("index", inert(&index(log, &lanes, &rows)?)),
         ("details", inert(&details.json())),
-        ("script", SCRIPT.to_owned()),
+        ("script", SCRIPT.join("\n")),
     ];
     // What is put in is not looked at again: the data may hold anything.
     let mut page = String::new();
@@ -79,7 +85,7 @@ fn index(log: &Log, lanes: &Lanes, rows: &[String]) -> Result<String> {
     Ok(format!("{{\"about\":{about},\"calls\":[{}],\"warnings\":[{}]}}", rows.join(","), warnings.join(",")))
 }
 
-/// A call, as the script's `CALL` names the places.
+/// A call, in the places that `list.js` names.
 fn row(call: &Call, span: &Span, detail: &Detail) -> String {
     let class = match call.outcome() {
         Outcome::Succeeded if call.end.as_ref().is_some_and(|end| end.retry.is_some()) => "demoted",
@@ -187,7 +193,7 @@ impl Details {
         self.edits.place(one.to_string())
     }
 
-    /// A call, as the script's `DETAIL` names the places.
+    /// A call, in the places that `list.js` names.
     fn add(&mut self, call: &Call, detail: &Detail) {
         let end = call.end.as_ref();
         let edits: Vec<usize> = detail.edits.iter().map(|edit| self.edit(edit)).collect();
