@@ -26,7 +26,7 @@ pub fn render(log: &Log) -> Result<String> {
         events.push(meta("thread_name", Some(lane), &format!("job {}", lane + 1)));
         events.push(meta_number("thread_sort_index", lane));
     }
-    let mut traces = TimeTraces::new(log);
+    let traces = TimeTraces::new(log);
     let mut order: Vec<usize> = (0..log.calls.len()).collect();
     // An event that holds others stands ahead of them.
     order.sort_by_key(|at| (lanes.spans[*at].start, std::cmp::Reverse(lanes.spans[*at].end)));
@@ -144,13 +144,14 @@ impl TimeTraces {
 
     /// The events inside of a compile, in its lane. A file that cannot be read, or is not of this compile, gives
     /// none.
-    fn events(&mut self, at: usize, call: &Call, span: &Span, detail: &Detail, origin: u64) -> Vec<Value> {
+    fn events(&self, at: usize, call: &Call, span: &Span, detail: &Detail, origin: u64) -> Vec<Value> {
         self.file(at, call, detail).and_then(|file| merged(&file, call, span, origin)).unwrap_or_default()
     }
 
     fn file(&self, at: usize, call: &Call, detail: &Detail) -> Option<PathBuf> {
         // `-ftime-trace-granularity=` and its like alone write nothing.
-        let option = diff::ran(detail).iter().rev().find_map(|arg| {
+        // What ran may name a response file; what was given has it read in.
+        let option = diff::given(detail).iter().chain(diff::ran(detail)).rev().find_map(|arg| {
             let rest = arg.bytes().strip_prefix(b"-ftime-trace")?;
             (rest.is_empty() || rest.starts_with(b"=")).then_some(rest)
         })?;
@@ -190,8 +191,9 @@ fn merged(file: &Path, call: &Call, span: &Span, origin: u64) -> Option<Vec<Valu
         if event.get("ph").and_then(Value::as_str) != Some("X") || name.starts_with("Total ") {
             continue;
         }
-        let begins = (shift + number("ts")?).min(span.end);
-        let ends = (shift + number("ts")? + number("dur").unwrap_or(0)).min(span.end);
+        let begins = shift.saturating_add(number("ts")?);
+        let ends = begins.saturating_add(number("dur").unwrap_or(0)).min(span.end);
+        let begins = begins.min(span.end);
         found.push((begins, ends, name.to_owned(), event.get("args").cloned()));
     }
     found.sort_by_key(|(begins, ends, ..)| (*begins, std::cmp::Reverse(*ends)));
