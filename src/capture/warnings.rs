@@ -14,7 +14,7 @@ use super::diagnostics::{self, Context, Severity};
 use super::log::{Call, Log};
 use super::place;
 use super::text::Text;
-use super::{lanes, line::Disposition};
+use super::{diff, grammar, lanes, line::Disposition};
 use crate::error::{IoContext, Result};
 
 /// One diagnostic.
@@ -125,14 +125,6 @@ pub fn all(log: &Log) -> Result<Vec<Warning>> {
     Ok(found.done())
 }
 
-/// Those that failed a call under `-Werror`, whether its second try went well or not.
-#[must_use]
-pub fn demoted(log: &Log) -> Vec<Warning> {
-    let mut found = Found::default();
-    second_tries(log, &mut found);
-    found.done()
-}
-
 fn second_tries(log: &Log, found: &mut Found) {
     for (at, call) in log.calls.iter().enumerate() {
         let Some(retry) = call.end.as_ref().and_then(|end| end.retry.as_ref()) else { continue };
@@ -163,8 +155,8 @@ struct Output<'l> {
     outputs: HashMap<&'l [u8], Vec<usize>>,
     /// The line of the output that last named an output of the call.
     named: HashMap<usize, usize>,
-    /// For a call the warnings that it made errors and the policy did not.
-    dropped: HashMap<usize, Vec<Text>>,
+    /// For a call the arguments that make errors of warnings, as given and as run.
+    policies: HashMap<usize, (Vec<Text>, Vec<Text>)>,
 }
 
 impl<'l> Output<'l> {
@@ -174,7 +166,7 @@ impl<'l> Output<'l> {
             sources: HashMap::new(),
             outputs: HashMap::new(),
             named: HashMap::new(),
-            dropped: HashMap::new(),
+            policies: HashMap::new(),
         };
         let work = log.calls.iter().zip(lanes::nested(log)).enumerate();
         for (at, (call, _)) in
@@ -264,35 +256,61 @@ impl<'l> Output<'l> {
         }
     }
 
+    /// Why a call went on in spite of a warning.
     fn passed(&mut self, at: usize, said: &diagnostics::Diagnostic) -> Result<Passed> {
         let call: &Call = &self.log.calls[at];
-        if call.edits.iter().all(|edit| edit.note) {
+        let retried = call.end.as_ref().and_then(|end| end.retry.as_ref()).is_some_and(|r| r.exit == Some(0));
+        if !retried && call.edits.iter().all(|edit| edit.note) {
             return Ok(Passed::Warned);
         }
-        if !self.dropped.contains_key(&at) {
-            self.dropped.insert(at, dropped(&self.log.detail(call)?));
+        if !self.policies.contains_key(&at) {
+            self.policies.insert(at, policies(&self.log.detail(call)?));
         }
-        let applies = |arg: &Text| {
-            let name =
-                [&b"-Werror="[..], b"--warn-error="].iter().find_map(|key| arg.bytes().strip_prefix(*key));
-            let flag = said.flag.as_deref().and_then(|flag| flag.strip_prefix("-W"));
-            name.is_none_or(|name| flag.is_some_and(|flag| same_flag(name, flag.as_bytes())))
-        };
-        Ok(if self.dropped[&at].iter().any(applies) { Passed::Dropped } else { Passed::Warned })
+        let (given, ran) = &self.policies[&at];
+        Ok(match makes_error(given, said.flag.as_deref()) {
+            true if retried => Passed::Demoted,
+            true if !makes_error(ran, said.flag.as_deref()) => Passed::Dropped,
+            _ => Passed::Warned,
+        })
     }
 }
 
-/// `-Werror=format` makes `-Wformat=` an error too.
-fn same_flag(asked: &[u8], flag: &[u8]) -> bool {
-    let name = |text: &'_ [u8]| text.split(|byte| *byte == b'=').next().map(<[u8]>::to_vec);
-    name(asked) == name(flag)
+/// The arguments of a call that make errors of warnings or not, as given and as run.
+fn policies(detail: &Detail) -> (Vec<Text>, Vec<Text>) {
+    let policy = |arg: &&Text| WAYS.iter().any(|(way, _)| arg.bytes().starts_with(way));
+    let given = diff::given(detail).iter().filter(policy).cloned().collect();
+    let ran = grammar::expanded(detail, diff::ran(detail));
+    (given, ran.iter().filter(policy).cloned().collect())
 }
 
-/// The arguments of a call that made warnings errors and did not run.
-fn dropped(detail: &Detail) -> Vec<Text> {
-    let asks = |arg: &&Text| arg.bytes().starts_with(b"-Werror") || arg.bytes().starts_with(b"--warn-error");
-    let taken = detail.edits.iter().filter(|edit| !edit.after.iter().any(|arg| asks(&arg)));
-    taken.flat_map(|edit| edit.before.iter().filter(asks)).cloned().collect()
+/// How errors are asked for, and how not.
+const WAYS: &[(&[u8], bool)] =
+    &[(b"-Werror", true), (b"--warn-error", true), (b"-Wno-error", false), (b"--warn-no-error", false)];
+
+/// Whether these arguments make an error of a warning. What is said of the one warning counts more than what is said
+/// of all; of each the last.
+fn makes_error(args: &[Text], flag: Option<&str>) -> bool {
+    let (mut all, mut one) = (false, None);
+    for arg in args {
+        for (way, error) in WAYS {
+            match arg.bytes().strip_prefix(*way) {
+                Some(b"") => all = *error,
+                Some([b'=', name @ ..]) if flag.is_some_and(|flag| same_flag(name, flag)) => {
+                    one = Some(*error)
+                }
+                _ => {}
+            }
+        }
+    }
+    one.unwrap_or(all)
+}
+
+/// `-Werror=format` makes an error of `-Wformat=` too.
+fn same_flag(asked: &[u8], flag: &str) -> bool {
+    let asked = asked.split(|byte| *byte == b'=').next().unwrap_or_default();
+    flag.strip_prefix("-W")
+        .and_then(|flag| flag.split('=').next())
+        .is_some_and(|flag| flag.as_bytes() == asked)
 }
 
 /// The folder that holds all of these files and is worth leaving out when they are shown; none if they have

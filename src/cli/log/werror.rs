@@ -31,18 +31,25 @@ const NAMED: usize = 3;
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let log = super::open(args.log.as_ref())?;
-    let (passed, failed): (Vec<Warning>, Vec<Warning>) =
-        warnings::demoted(&log).into_iter().partition(|warning| warning.passed == Passed::Demoted);
+    // What is an error under any policy is no affair of this one.
+    let (mut passed, mut stopped) = (Vec::new(), Vec::new());
+    for warning in warnings::all(&log)?.into_iter().filter(|warning| !warning.error) {
+        match warning.passed {
+            Passed::Demoted => passed.push(warning),
+            Passed::Failed => stopped.push(warning),
+            Passed::Warned | Passed::Dropped => {}
+        }
+    }
     if args.json {
         let report = json!({
             "family": log.session.family,
             "policy": log.session.werror,
             "warnings": list(&log, &passed),
-            "failed_anyway": list(&log, &failed),
+            "stopped": list(&log, &stopped),
         });
         out::print(|to| writeln!(to, "{report:#}"))?;
     } else {
-        out::print(|to| report(to, &log, &passed, &failed))?;
+        out::print(|to| report(to, &log, &passed, &stopped))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -62,23 +69,23 @@ fn list(log: &Log, warnings: &[Warning]) -> Vec<Value> {
     warnings.iter().map(one).collect()
 }
 
-fn report(to: &mut dyn Write, log: &Log, passed: &[Warning], failed: &[Warning]) -> io::Result<()> {
-    if passed.is_empty() && failed.is_empty() {
+fn report(to: &mut dyn Write, log: &Log, passed: &[Warning], stopped: &[Warning]) -> io::Result<()> {
+    if passed.is_empty() && stopped.is_empty() {
         return match log.session.werror.as_str() {
             DEMOTE => writeln!(to, "no call failed under -Werror"),
             policy => writeln!(to, "nothing was demoted: the policy on -Werror was `{policy}`"),
         };
     }
-    let files = passed.iter().chain(failed).filter_map(|warning| warning.file.as_deref());
+    let files = passed.iter().chain(stopped).filter_map(|warning| warning.file.as_deref());
     let base = warnings::base(files);
     if let Some(base) = &base {
         writeln!(to, "{DIM}in {}{DIM:#}", shown(base))?;
     }
     let id = log.short_id();
     groups(to, log, passed, base.as_deref(), id)?;
-    if !failed.is_empty() {
-        writeln!(to, "\n{RED}not let through: these calls failed without -Werror too{RED:#}")?;
-        groups(to, log, failed, base.as_deref(), id)?;
+    if !stopped.is_empty() {
+        writeln!(to, "\n{RED}not let through: the calls failed{RED:#}")?;
+        groups(to, log, stopped, base.as_deref(), id)?;
     }
     Ok(())
 }
