@@ -112,18 +112,12 @@ fn ended(call: &Call) -> Option<u64> {
     call.end.as_ref().map(|end| call.start.saturating_add(end.duration))
 }
 
-/// For each call the one inside of which it was made. A claim to that is believed only if that one was running
-/// then: an environment can outlive the process that it was made for.
-#[must_use]
-pub fn parents(log: &Log) -> Vec<Option<usize>> {
+/// For each call the place of the one inside of which it was made.
+fn parents(log: &Log) -> Vec<Option<usize>> {
     let places: HashMap<&str, usize> =
         log.calls.iter().enumerate().map(|(at, call)| (call.id.as_str(), at)).collect();
     let parent = |(own, call): (usize, &Call)| {
-        let at = *places.get(call.parent.as_deref()?)?;
-        let parent = &log.calls[at];
-        let runs =
-            at != own && parent.start <= call.start && ended(parent).is_none_or(|end| call.start <= end);
-        runs.then_some(at)
+        places.get(call.parent.as_deref()?).copied().filter(|parent| *parent != own)
     };
     log.calls.iter().enumerate().map(parent).collect()
 }
