@@ -113,12 +113,17 @@ impl Found {
     }
 }
 
+/// What the build printed, if it was kept. Without it only the diagnostics in the record are known.
+#[must_use]
+pub fn output(log: &Log) -> Option<PathBuf> {
+    Some(log.path.with_file_name(place::OUTPUT)).filter(|path| path.is_file())
+}
+
 /// All diagnostics of a build, by file and line.
 pub fn all(log: &Log) -> Result<Vec<Warning>> {
     let mut found = Found::default();
     second_tries(log, &mut found);
-    let output = log.path.with_file_name(place::OUTPUT);
-    if output.is_file() {
+    if let Some(output) = output(log) {
         let text = std::fs::read(&output).context("cannot read", &output)?;
         Output::new(log).read(&text, &mut found)?;
     }

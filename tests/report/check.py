@@ -113,6 +113,7 @@ def empty(window):
     same(window.text("#shown"), "0 of 0 calls")
     window.click("#tab-warnings")
     same(window.text("#shown"), "0 of 0 warnings")
+    assert "was not kept" in window.text("#none")
     same(window.errors(), [])
 
 

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::out;
-use crate::capture::Log;
 use crate::capture::export::compile_commands::{self, Side, Style};
 use crate::capture::export::{html, sarif, trace};
+use crate::capture::{Log, place, warnings};
 use crate::error::{Error, IoContext, Result};
 
 /// Arguments of `log export`.
@@ -42,6 +42,8 @@ enum Format {
     Sarif,
 }
 
+const PARTIAL: &str = "only warnings that failed a call under `--werror demote` are known";
+
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     for (given, name) in [(args.command, "--command"), (args.rewritten, "--rewritten")] {
         if given && args.format != Format::CompileCommands {
@@ -53,7 +55,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         Format::CompileCommands => database(&log, args)?,
         Format::Perfetto => trace::render(&log)?,
         Format::Html => html::render(&log)?,
-        Format::Sarif => sarif::render(&log)?,
+        Format::Sarif => {
+            if warnings::output(&log).is_none() {
+                out::warn(&format!("there is no {} beside the record: {PARTIAL}", place::OUTPUT));
+            }
+            sarif::render(&log)?
+        }
     };
     match &args.out {
         Some(path) => out::deliver(path, text.as_bytes())?,

@@ -20,6 +20,9 @@ function open(at) {
   if (!listed.includes(at)) reset();
   choose("call", at);
   show(at);
+  const start = calls[at][START];
+  const wide = view.to - view.from;
+  if (start < view.from || start > view.to) zoom(start - wide / 2, start + wide / 2);
 }
 
 function facts(list) {

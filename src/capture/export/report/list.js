@@ -121,6 +121,7 @@ function select() {
   const all = state.tab === "calls" ? calls.length : warnings.length;
   $("shown").textContent = `${count(listed.length)} of ${counted(all, state.tab === "calls" ? "call" : "warning")}`;
   $("none").hidden = listed.length > 0;
+  $("partial").hidden = state.tab === "calls" || about.output;
   $("list").scrollTop = 0;
   drawRows(true);
 }
