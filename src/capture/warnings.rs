@@ -301,7 +301,7 @@ fn makes_error(args: &[Text], flag: Option<&str>) -> bool {
             match arg.bytes().strip_prefix(*way) {
                 Some(b"") => all = *error,
                 Some([b'=', name @ ..]) if flag.is_some_and(|flag| same_flag(name, flag)) => {
-                    one = Some(*error)
+                    one = Some(*error);
                 }
                 _ => {}
             }
