@@ -207,7 +207,7 @@ impl Details {
                 Change::Removed => 1,
                 Change::Added => 2,
             };
-            args.push(self.text(step.arg) * 3 + change);
+            args.push(self.text(&step.arg) * 3 + change);
             if change > 0 {
                 args.push(step.edit.map_or(0, |edit| edit + 1));
             }
