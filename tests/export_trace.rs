@@ -115,6 +115,17 @@ fn a_call_inside_of_a_link_lies_in_its_lane_and_one_that_only_claims_to_does_not
 }
 
 #[test]
+fn a_call_that_began_with_the_link_that_made_it_and_outlived_it_is_beside_it() {
+    let record = timed(Record::new(), "01", 5, 1, &json!({"kind": "link"}));
+    let record = timed(record, "02", 5, 3, &json!({"parent": "01"}));
+    let spans = Lanes::of(&log(&record)).spans;
+    assert_eq!(
+        spans.iter().map(|span| (span.lane, span.inside)).collect::<Vec<_>>(),
+        [(1, false), (0, false)]
+    );
+}
+
+#[test]
 fn what_a_build_tool_runs_has_lanes_beside_it() {
     let record = timed(Record::new(), "01", 0, 30, &json!({"kind": "other", "tool": "cmake"}));
     let record = timed(record, "02", 10, 10, &json!({"parent": "01"}));
@@ -145,7 +156,7 @@ fn a_clock_that_was_set_back_is_no_fault() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
     #[test]
     fn lanes_never_overlap(
         calls in prop::collection::vec((0_u64..60, 0_u64..40, prop::option::of(0_usize..30), any::<bool>()), 1..40),

@@ -60,7 +60,8 @@ impl Lanes {
             let Span { start, end, .. } = spans[at];
             let maker = parents[at].filter(|parent| log.calls[*parent].makes());
             let within = maker.map(|parent| (parent, spans[parent].lane)).filter(|(parent, lane)| {
-                let running = running(&mut lanes[*lane], &spans, start);
+                // One that began in the same microsecond, and ended sooner, has no lane yet.
+                let running = lanes.get_mut(*lane).and_then(|lane| running(lane, &spans, start));
                 running == Some(*parent) && end <= spans[*parent].end
             });
             let free = || {
