@@ -11,16 +11,26 @@
 //! | [`detail`] | all that the record says of one call, read when it is asked for |
 //! | [`diff`] | what a rewriting did to the arguments |
 //! | [`glob`] | patterns of paths |
+//! | [`grammar`] | recorded arguments read as the shim read them |
+//! | [`lanes`] | what ran beside what, and what inside of what |
+//! | [`diagnostics`] | what compilers print about a source |
+//! | [`warnings`] | the diagnostics of a build, each once, with its calls |
+//! | [`export`] | the record in formats of other tools |
 //! | [`place`] | where records are |
 
 pub mod detail;
+pub mod diagnostics;
 pub mod diff;
+pub mod export;
 pub mod glob;
+pub mod grammar;
+pub mod lanes;
 pub mod line;
 pub mod log;
 pub mod place;
 pub mod read;
 pub mod text;
+pub mod warnings;
 
 pub use detail::{Detail, Edit, Library, ResponseFile, Stamp};
 pub use line::{Disposition, Made, Session, SessionTool};

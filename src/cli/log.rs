@@ -9,8 +9,10 @@ use super::out;
 use crate::capture::{Call, Log, Outcome};
 use crate::error::{IoContext, Result};
 
+mod export;
 mod ls;
 mod show;
+mod werror;
 
 /// Arguments of `log`.
 #[derive(clap::Args)]
@@ -25,12 +27,18 @@ enum Verb {
     Ls(ls::Args),
     /// Show one call: arguments before and after, each change with its reason
     Show(show::Args),
+    /// Write the record in the format of another tool
+    Export(export::Args),
+    /// After a build under `--werror demote`: the warnings that would have stopped it
+    Werror(werror::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     match args.verb {
         Verb::Ls(args) => ls::run(&args),
         Verb::Show(args) => show::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Werror(args) => werror::run(&args),
     }
 }
 
