@@ -179,6 +179,7 @@ impl Making<'_> {
         let rule = row.id.get_ref();
         let flags: Vec<&str> = row.flags.iter().map(|flag| flag.get_ref().as_str()).collect();
         if let Some(why) = self.too_old(row).or_else(|| self.other_linker(row)) {
+            let flags: Vec<String> = flags.iter().map(|flag| self.levelled(flag)).collect();
             self.leave_out(rule, flags.join(" "), why);
             return;
         }
@@ -288,9 +289,14 @@ impl Making<'_> {
         }
     }
 
+    /// A flag with the family's level filled in.
+    fn levelled(&self, flag: &str) -> String {
+        self.family.level.map_or(flag.to_owned(), |level| flag.replace("{level}", level.name()))
+    }
+
     /// Fills in what is known now; the rest is the shim's. One flag may become several.
     fn fill(&mut self, rule: &str, flag: &str) -> Vec<Bytes> {
-        let flag = self.family.level.map_or(flag.to_owned(), |level| flag.replace("{level}", level.name()));
+        let flag = self.levelled(flag);
         let Some((head, tail)) = flag.split_once("{map}") else { return vec![flag.into_bytes()] };
         let mut maps: Vec<_> = self.reproducible.map(|wanted| wanted.maps.clone()).unwrap_or_default();
         // Of several maps that fit, gcc takes the last: the deepest folder must come last.
