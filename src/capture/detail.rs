@@ -40,6 +40,30 @@ pub struct Detail {
     pub env: BTreeMap<String, Text>,
     /// Why it was refused.
     pub error: Option<Text>,
+    /// Response files as they were.
+    pub files: Vec<ResponseFile>,
+    /// What libraries named by `-l` stood for, as far as the caller's own `-L` folders hold them.
+    pub libs: Vec<Library>,
+}
+
+/// A response file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ResponseFile {
+    /// As named in the call.
+    pub path: Text,
+    /// Its content.
+    pub content: Text,
+}
+
+/// A library that a link was given by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Library {
+    /// The argument.
+    pub arg: Text,
+    /// The file.
+    pub path: Text,
 }
 
 /// One change, or a note if `before` and `after` are equal.

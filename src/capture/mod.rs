@@ -12,6 +12,7 @@
 //! | [`diff`] | what a rewriting did to the arguments |
 //! | [`glob`] | patterns of paths |
 //! | [`place`] | where records are |
+//! | [`rerun`] | the command of a call, put together again |
 
 pub mod detail;
 pub mod diff;
@@ -20,6 +21,7 @@ pub mod line;
 pub mod log;
 pub mod place;
 pub mod read;
+pub mod rerun;
 pub mod text;
 
 pub use detail::{Detail, Edit};

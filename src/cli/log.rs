@@ -10,6 +10,7 @@ use crate::capture::{Call, Log, Outcome};
 use crate::error::{IoContext, Result};
 
 mod ls;
+mod rerun;
 mod show;
 
 /// Arguments of `log`.
@@ -25,12 +26,15 @@ enum Verb {
     Ls(ls::Args),
     /// Show one call: arguments before and after, each change with its reason
     Show(show::Args),
+    /// Run one call again, exactly as it ran
+    Rerun(rerun::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     match args.verb {
         Verb::Ls(args) => ls::run(&args),
         Verb::Show(args) => show::run(&args),
+        Verb::Rerun(args) => rerun::run(&args),
     }
 }
 
