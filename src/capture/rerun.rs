@@ -70,7 +70,7 @@ impl Rerun {
         let (head, args) = command(&detail, which);
         let count = head.len();
         let mut words: Vec<Word> = head.into_iter().map(Word::Arg).collect();
-        words.extend(arguments(call, &detail, args, which)?);
+        words.extend(arguments(call, &detail, args)?);
         let mut set = detail.env;
         if let Some(flags) = set.get_mut("MAKEFLAGS") {
             *flags = without_jobserver(flags);
@@ -167,15 +167,15 @@ impl Files for Recorded<'_> {
     }
 }
 
-fn arguments(call: &Call, detail: &Detail, args: &[Text], which: Which) -> Result<Vec<Word>> {
+fn arguments(call: &Call, detail: &Detail, args: &[Text]) -> Result<Vec<Word>> {
     let bytes: Vec<&[u8]> = args.iter().map(Text::bytes).collect();
     // None were read in then: what looks like one is an argument like others.
-    let Some(expanded) = &detail.expanded else { return Ok(args.iter().cloned().map(Word::Arg).collect()) };
+    if detail.expanded.is_none() {
+        return Ok(args.iter().cloned().map(Word::Arg).collect());
+    }
     let recorded = Recorded(detail);
     let line = Line::read(&bytes, &recorded);
-    let named = |arg: &&Text| arg.bytes().len() > 1 && arg.bytes().starts_with(b"@");
-    let received = which == Which::Original || detail.run.is_none();
-    let only = args.iter().filter(named).count() == 1;
+    let only = only_file(detail);
     let mut words = Vec::with_capacity(args.len());
     for (origin, arg) in args.iter().enumerate() {
         let Some(path) = arg.bytes().strip_prefix(b"@").filter(|path| !path.is_empty()) else {
@@ -194,10 +194,8 @@ fn arguments(call: &Call, detail: &Detail, args: &[Text], which: Which) -> Resul
             }
         } else if now.is_some() {
             words.push(Word::Arg(arg.clone()));
-        } else if only && received && detail.via.is_none() {
-            let after = args.len() - origin - 1;
-            let held = expanded.get(1 + origin..expanded.len().saturating_sub(after)).unwrap_or_default().to_vec();
-            words.push(Word::Lost { named: arg.clone(), words: held });
+        } else if let Some((_, held)) = only.filter(|(only, _)| *only == arg) {
+            words.push(Word::Lost { named: arg.clone(), words: held.to_vec() });
         } else {
             return Err(Error::failed(format!(
                 "the response file `{}` of call {} is gone, and the record does not hold it",
@@ -208,6 +206,16 @@ fn arguments(call: &Call, detail: &Detail, args: &[Text], which: Which) -> Resul
         }
     }
     Ok(words)
+}
+
+/// The one response file of a call that has one, and what it held: what stands in its place when all is read in.
+fn only_file(detail: &Detail) -> Option<(&Text, &[Text])> {
+    let named = |arg: &&Text| arg.bytes().len() > 1 && arg.bytes().starts_with(b"@");
+    let mut files = detail.argv.iter().enumerate().filter(|(_, arg)| named(arg));
+    let ((at, file), None) = (files.next()?, files.next()) else { return None };
+    let expanded = detail.expanded.as_ref()?;
+    let after = detail.argv.len() - at - 1;
+    Some((file, expanded.get(at..expanded.len().checked_sub(after)?)?))
 }
 
 /// Whether the files that a response file names are as they were, too: those whose words were read from the record.
