@@ -118,6 +118,11 @@ impl Log {
         Ok((self.line(call.begin_line)?, call.end_line.map(|place| self.line(place)).transpose()?))
     }
 
+    /// The session's line as the record holds it.
+    pub fn session_line(&self) -> Result<Vec<u8>> {
+        self.line(self.session_place)
+    }
+
     fn line(&self, (at, length): (u64, usize)) -> Result<Vec<u8>> {
         let mut line = vec![0; length];
         self.file.read_exact_at(&mut line, at).context("cannot read the record", &self.path)?;

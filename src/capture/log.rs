@@ -27,6 +27,8 @@ pub struct Log {
     /// The file.
     pub path: PathBuf,
     pub(super) file: File,
+    /// Offset and length of the session's line.
+    pub(super) session_place: (u64, usize),
 }
 
 /// One call of a name in the shim folder.

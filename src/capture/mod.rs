@@ -11,9 +11,11 @@
 //! | [`detail`] | all that the record says of one call, read when it is asked for |
 //! | [`diff`] | what a rewriting did to the arguments |
 //! | [`glob`] | patterns of paths |
+//! | [`bundle`] | a reproducer of one call |
 //! | [`place`] | where records are |
 //! | [`rerun`] | the command of a call, put together again |
 
+pub mod bundle;
 pub mod detail;
 pub mod diff;
 pub mod glob;

@@ -84,7 +84,7 @@ fn too_new(path: &Path, version: u64) -> Error {
 /// What was read so far.
 #[derive(Default)]
 struct Lines {
-    session: Option<Session>,
+    session: Option<(Session, (u64, usize))>,
     calls: Vec<Call>,
     /// Place in `calls` by id.
     places: HashMap<String, usize>,
@@ -125,7 +125,7 @@ impl Lines {
 
     fn put(&mut self, line: Line, at: u64, length: usize) {
         match line {
-            Line::Session(session) if self.session.is_none() => self.session = Some(session),
+            Line::Session(session) if self.session.is_none() => self.session = Some((session, (at, length))),
             Line::Begin(mut call) if !self.places.contains_key(&call.id) => {
                 call.begin_line = (at, length);
                 self.places.insert(call.id.clone(), self.calls.len());
@@ -146,13 +146,13 @@ impl Lines {
     }
 
     fn finish(mut self, path: &Path, file: File) -> Result<Log> {
-        let Some(session) = self.session else {
+        let Some((session, session_place)) = self.session else {
             return Err(Error::failed(format!("{}: is no record: it has no session line", path.display()))
                 .hint("a record is a file `record.jsonl` that `crosswheel build` or `crosswheel run` made"));
         };
         self.damage.lost = path.with_file_name("record.lost").exists();
         self.calls.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
-        Ok(Log { session, calls: self.calls, damage: self.damage, path: path.to_owned(), file })
+        Ok(Log { session, calls: self.calls, damage: self.damage, path: path.to_owned(), file, session_place })
     }
 }
 

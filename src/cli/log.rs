@@ -9,6 +9,7 @@ use super::out;
 use crate::capture::{Call, Log, Outcome};
 use crate::error::{IoContext, Result};
 
+mod bundle;
 mod ls;
 mod rerun;
 mod show;
@@ -28,12 +29,15 @@ enum Verb {
     Show(show::Args),
     /// Run one call again, exactly as it ran
     Rerun(rerun::Args),
+    /// Pack all that one call needs, with a script that runs it
+    Bundle(bundle::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     match args.verb {
         Verb::Ls(args) => ls::run(&args),
         Verb::Show(args) => show::run(&args),
+        Verb::Bundle(args) => bundle::run(&args),
         Verb::Rerun(args) => rerun::run(&args),
     }
 }

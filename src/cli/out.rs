@@ -123,6 +123,10 @@ impl Json {
         self.text(key, &Text::from(name));
     }
 
+    pub(super) fn path(&mut self, key: &str, path: &std::path::Path) {
+        self.text(key, &Text::from(path.as_os_str().as_encoded_bytes()));
+    }
+
     pub(super) fn number(&mut self, key: &str, number: impl std::fmt::Display) {
         self.key(key);
         self.value(&number.to_string());
