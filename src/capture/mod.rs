@@ -12,6 +12,8 @@
 //! | [`diff`] | what a rewriting did to the arguments |
 //! | [`glob`] | patterns of paths |
 //! | [`bundle`] | a reproducer of one call |
+//! | [`why`] | where a file or a flag came from |
+//! | [`scan`] | finding a text in a large record |
 //! | [`place`] | where records are |
 //! | [`rerun`] | the command of a call, put together again |
 
@@ -24,7 +26,9 @@ pub mod log;
 pub mod place;
 pub mod read;
 pub mod rerun;
+pub mod scan;
 pub mod text;
+pub mod why;
 
 pub use detail::{Detail, Edit};
 pub use line::{Disposition, Made, Session, SessionTool};

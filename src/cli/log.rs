@@ -13,6 +13,7 @@ mod bundle;
 mod ls;
 mod rerun;
 mod show;
+mod why;
 
 /// Arguments of `log`.
 #[derive(clap::Args)]
@@ -27,6 +28,8 @@ enum Verb {
     Ls(ls::Args),
     /// Show one call: arguments before and after, each change with its reason
     Show(show::Args),
+    /// Tell where a file or a flag came from
+    Why(why::Args),
     /// Run one call again, exactly as it ran
     Rerun(rerun::Args),
     /// Pack all that one call needs, with a script that runs it
@@ -38,6 +41,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         Verb::Ls(args) => ls::run(&args),
         Verb::Show(args) => show::run(&args),
         Verb::Bundle(args) => bundle::run(&args),
+        Verb::Why(args) => why::run(&args),
         Verb::Rerun(args) => rerun::run(&args),
     }
 }

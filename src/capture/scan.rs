@@ -1,0 +1,157 @@
+//! Finds a text in the begin lines of a record without taking these apart: a question about one argument in a
+//! hundred megabytes.
+
+use memchr::memmem::Finder;
+
+use super::log::{Call, Log};
+use crate::error::{IoContext, Result};
+
+/// What is looked for.
+pub struct Scan<'s> {
+    /// The text as JSON holds it: with both quotes, or without the last one.
+    pub needle: &'s [u8],
+    /// Whether it may go on.
+    pub open: bool,
+}
+
+/// A field of a begin line in which an argument can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Arguments as received.
+    Argv,
+    /// The same with response files read in.
+    Expanded,
+    /// Arguments as run.
+    Run,
+    /// Changes and notes.
+    Edits,
+}
+
+/// In which fields of a line the text stands, and which of them the line has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    found: [bool; 4],
+    /// Response files were read in.
+    pub expanded: bool,
+    /// What ran is not what was received.
+    pub run: bool,
+}
+
+impl Hits {
+    /// Whether it stands there.
+    #[must_use]
+    pub fn has(&self, place: Place) -> bool {
+        self.found[place as usize]
+    }
+}
+
+/// The keys by which the fields are known. Their quotes cannot stand inside of a string, where they would be escaped.
+const KEYS: [&[u8]; 4] = [b",\"argv\":[", b",\"expanded\":[", b",\"run\":[", b",\"edits\":["];
+
+/// So much of the file is read at once.
+const BLOCK: usize = 4 << 20;
+
+impl Log {
+    /// Calls whose begin line holds the text, by start, and where.
+    pub fn scan(&self, scan: &Scan<'_>) -> Result<Vec<(&Call, Hits)>> {
+        let mut places: Vec<&Call> = self.calls.iter().collect();
+        places.sort_unstable_by_key(|call| call.begin_line.0);
+        let half = places.len().div_ceil(2).max(1);
+        let parts: Vec<Result<Vec<(&Call, Hits)>>> = std::thread::scope(|threads| {
+            let running: Vec<_> =
+                places.chunks(half).map(|calls| threads.spawn(move || self.scan_part(calls, scan))).collect();
+            running.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        let mut found = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        found.sort_by(|(a, _), (b, _)| (a.start, &a.id).cmp(&(b.start, &b.id)));
+        Ok(found)
+    }
+
+    /// The same of some calls, in the order of the file.
+    fn scan_part<'l>(&self, calls: &[&'l Call], scan: &Scan<'_>) -> Result<Vec<(&'l Call, Hits)>> {
+        use std::os::unix::fs::FileExt;
+        let needle = Finder::new(scan.needle);
+        let keys = KEYS.map(Finder::new);
+        let mut found = Vec::new();
+        let mut block = Vec::new();
+        let mut rest = calls;
+        while let Some(first) = rest.first() {
+            // As many lines as fit, and at least one.
+            let from = first.begin_line.0;
+            let end = |call: &Call| call.begin_line.0 + call.begin_line.1 as u64;
+            let count = rest.partition_point(|call| end(call) - from <= BLOCK as u64).max(1);
+            let (now, later) = rest.split_at(count);
+            let length = usize::try_from(now.last().map_or(from, |last| end(last)) - from).unwrap_or(usize::MAX);
+            block.resize(length, 0);
+            self.file.read_exact_at(&mut block, from).context("cannot read the record", &self.path)?;
+            for call in now {
+                let at = usize::try_from(call.begin_line.0 - from).unwrap_or(usize::MAX);
+                let line = &block[at..at + call.begin_line.1];
+                if let Some(hits) = look(line, &needle, &keys) {
+                    found.push((*call, hits));
+                }
+            }
+            rest = later;
+        }
+        Ok(found)
+    }
+}
+
+/// Where in a line the text stands.
+fn look(line: &[u8], needle: &Finder<'_>, keys: &[Finder<'_>; 4]) -> Option<Hits> {
+    let mut at = needle.find(line)?;
+    let starts: [Option<usize>; 4] = std::array::from_fn(|key| keys[key].find(line));
+    let mut hits = Hits { expanded: starts[1].is_some(), run: starts[2].is_some(), ..Hits::default() };
+    let other = other_fields(line);
+    loop {
+        // The field is that whose key stands last before the text.
+        let field = starts.iter().enumerate().filter(|(_, start)| start.is_some_and(|start| start < at));
+        if let Some((field, start)) = field.max_by_key(|(_, start)| **start)
+            && !other.iter().flatten().any(|key| *key < at && Some(*key) > *start)
+        {
+            hits.found[field] = true;
+        }
+        match needle.find(&line[at + 1..]) {
+            Some(next) => at += 1 + next,
+            None => break,
+        }
+    }
+    hits.found.contains(&true).then_some(hits)
+}
+
+/// Where the other fields begin that may stand behind those with arguments.
+fn other_fields(line: &[u8]) -> [Option<usize>; 4] {
+    [&b",\"env\":{"[..], b",\"disp\":\"", b",\"files\":[", b",\"libs\":["].map(|key| memchr::memmem::rfind(line, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(line: &str, needle: &str) -> Option<Vec<Place>> {
+        let hits = look(line.as_bytes(), &Finder::new(needle), &KEYS.map(Finder::new))?;
+        let all = [Place::Argv, Place::Expanded, Place::Run, Place::Edits];
+        Some(all.into_iter().filter(|place| hits.has(*place)).collect())
+    }
+
+    #[test]
+    fn a_text_is_found_in_the_field_that_it_stands_in() {
+        let line = r#"{"ev":"begin","in":["-a"],"argv":["cc","-b","-c"],"run":["/cc","-c"],"edits":[{"rule":"-e","before":["-b"],"after":[]}],"env":{"X":"-v"},"disp":"-d"}"#;
+        for (needle, expected) in [
+            (r#""-a""#, None),
+            (r#""-b""#, Some(vec![Place::Argv, Place::Edits])),
+            (r#""-c""#, Some(vec![Place::Argv, Place::Run])),
+            (r#""-v""#, None),
+            (r#""-d""#, None),
+            (r#""-"#, Some(vec![Place::Argv, Place::Run, Place::Edits])),
+        ] {
+            assert_eq!(places(line, needle), expected, "{needle}");
+        }
+    }
+
+    #[test]
+    fn a_key_inside_of_an_argument_is_no_key() {
+        let line = r#"{"ev":"begin","argv":["cc","x,\"run\":[","-b"],"disp":""}"#;
+        assert_eq!(places(line, r#""-b""#), Some(vec![Place::Argv]));
+    }
+}
