@@ -86,7 +86,8 @@ fn a_compile_is_packed_preprocessed_and_needs_no_header() {
     let folder = empty.path().join("root").join(home.path("src").strip_prefix("/").unwrap());
     assert!(folder.join("a.o").is_file(), "outputs go to their place in the bundle");
     assert!(!empty.path().join("root/usr").exists(), "the system's headers are not packed");
-    let show = home.crosswheel(&["log", "show", &id]).arg(empty.path().join("record.jsonl")).output().unwrap();
+    let show =
+        home.crosswheel(&["log", "show", &id]).arg(empty.path().join("record.jsonl")).output().unwrap();
     assert_eq!(show.status.code(), Some(0), "the record's lines are a record");
     let versions = fs::read_to_string(empty.path().join("versions.txt")).unwrap();
     let gcc = Command::new("gcc").arg("--version").output().unwrap();
@@ -128,14 +129,20 @@ fn names_with_blanks_quotes_and_other_bytes_are_kept() {
     home.write("od'd dir/a $b.c", "#include \"h\\xe9.h\"\nint a = B;\n");
     let run = "cd \"od'd dir\"; printf '#define B 1 +\\n' > \"$(printf 'h\\351.h')\"; printf '#include \"h\\351.h\"\\nint a = B;\\n' > 'a $b.c'
                gcc \"-DX=it's\" -c 'a $b.c' -o 'a b.o' 2>../err; true";
-    let out = home.crosswheel(&["run", "--family", "host", "--dir", "log", "--", "sh", "-c", run]).output().unwrap();
+    let out = home
+        .crosswheel(&["run", "--family", "host", "--dir", "log", "--", "sh", "-c", run])
+        .output()
+        .unwrap();
     assert!(out.status.success(), "{out:?}");
     let id = id(&home, &["--kind", "compile"]);
     let out = bundle(&home, &[&id, "log", "--out", "b.tar.gz"]);
     assert_eq!((out.status.code(), out.stderr.len()), (Some(0), 0), "{out:?}");
     let (_empty, out) = unpacked(&home.path("b.tar.gz"), &[]);
     assert_eq!(out.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&out.stderr), String::from_utf8_lossy(&fs::read(home.path("err")).unwrap()));
+    assert_eq!(
+        String::from_utf8_lossy(&out.stderr),
+        String::from_utf8_lossy(&fs::read(home.path("err")).unwrap())
+    );
 }
 
 #[test]
@@ -152,7 +159,10 @@ fn what_cannot_be_packed_is_refused_and_no_file_is_left() {
         assert!(!home.path("aa0000000001.tar.gz").exists());
         out.status.code()
     };
-    assert_eq!(one(&json!({"in": ["-"], "argv": ["cc", "-c", "-xc", "-"]}), "reads its input from `-`"), Some(2));
+    assert_eq!(
+        one(&json!({"in": ["-"], "argv": ["cc", "-c", "-xc", "-"]}), "reads its input from `-`"),
+        Some(2)
+    );
     assert_eq!(one(&json!({}), "an input of call aa0000000001 is gone"), Some(1));
     assert_eq!(one(&json!({"cwd": "/no/such"}), "the working folder of call aa0000000001 is gone"), Some(1));
     assert_eq!(one(&json!({"disp": "refused"}), "was refused"), Some(2));

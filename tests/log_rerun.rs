@@ -97,7 +97,8 @@ fn variables_are_those_of_the_record_and_the_others_that_it_would_show_are_not_s
     let env = json!({"CFLAGS": "-O2 -g", "MAKEFLAGS": " -j8 --jobserver-auth=3,4"});
     printing(&home, &json!({"argv": ["cc", "-c"], "env": env}));
     let at = home.path("");
-    let expected = format!("in {}\n-c\nCFLAGS=-O2 -g LDFLAGS=unset PATH=/usr/bin:/bin MAKEFLAGS= -j8\n", at.display());
+    let expected =
+        format!("in {}\n-c\nCFLAGS=-O2 -g LDFLAGS=unset PATH=/usr/bin:/bin MAKEFLAGS= -j8\n", at.display());
     assert_eq!(printed(&home, &[]), expected);
 }
 
@@ -112,7 +113,10 @@ fn original_runs_what_was_received_and_shell_runs_nothing() {
     assert_eq!(head(&printed(&home, &["--original"]))[0], "-Dx=it's");
     let line = printed(&home, &["--shell"]);
     let folder = home.path("");
-    assert_eq!(line, format!("cd {} && CFLAGS='a b' {tool} -march=x86-64-v3 '-Dx=it'\\''s'\n", folder.display()));
+    assert_eq!(
+        line,
+        format!("cd {} && CFLAGS='a b' {tool} -march=x86-64-v3 '-Dx=it'\\''s'\n", folder.display())
+    );
     let again = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
     assert_eq!(head(&String::from_utf8_lossy(&again.stdout)), ["-march=x86-64-v3", "-Dx=it's"]);
 }
@@ -148,10 +152,16 @@ fn what_is_gone_is_named_before_anything_runs() {
         assert!(out.stdout.is_empty());
         out.status.code()
     };
-    assert_eq!(fails(&json!({"cwd": "/no/such/folder"}), "the working folder of call aa0000000001 is gone"), Some(1));
+    assert_eq!(
+        fails(&json!({"cwd": "/no/such/folder"}), "the working folder of call aa0000000001 is gone"),
+        Some(1)
+    );
     assert_eq!(fails(&json!({"cwd": null}), "had been deleted"), Some(1));
     assert_eq!(fails(&json!({"in": ["gone.o"]}), "an input of call aa0000000001 is gone"), Some(1));
-    assert_eq!(fails(&json!({"disp": "refused", "error": "no"}), "was refused: nothing ran\n hint: `--original`"), Some(2));
+    assert_eq!(
+        fails(&json!({"disp": "refused", "error": "no"}), "was refused: nothing ran\n hint: `--original`"),
+        Some(2)
+    );
     let held = json!({"argv": ["cc", "@a", "@b"], "expanded": ["cc", "x", "y"]});
     assert_eq!(fails(&held, "the response file `a` of call aa0000000001 is gone"), Some(1));
     assert_eq!(fails(&json!({"real": "/no/such/gcc"}), "command not found: /no/such/gcc"), Some(127));

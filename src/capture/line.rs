@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use super::log::{Call, Edited, End, Retry};
+use super::read::Damage;
 use super::text::Text;
 
 /// The version of the format that is read here.
@@ -104,6 +105,8 @@ pub(super) enum Line {
     Session(Session),
     Begin(Call),
     End(String, End),
+    /// A session that was merged into this record, with what was lost of it.
+    Merged(Damage),
     /// An event that is not known: of a later release that did not need a new version.
     Other,
 }
@@ -139,6 +142,7 @@ struct BeginLine<'a> {
     #[serde(borrow)]
     kind: Cow<'a, str>,
     parent: Option<String>,
+    launcher: Option<Text>,
     probe: Option<String>,
     cwd: Option<Text>,
     #[serde(default, rename = "in")]
@@ -202,6 +206,7 @@ pub(super) fn read(line: &[u8]) -> Result<Line, Fault> {
                 "session" => Ok(Line::Session(serde_json::from_slice(line)?)),
                 "begin" => begin(line),
                 "end" => end(line),
+                "merged" => Ok(Line::Merged(serde_json::from_slice(line)?)),
                 _ => Ok(Line::Other),
             }
         }
@@ -220,6 +225,7 @@ fn begin(line: &[u8]) -> Result<Line, Fault> {
         start: begin.t,
         parent: begin.parent,
         tool: begin.tool.into_owned(),
+        launcher: begin.launcher,
         kind: Kind::parse(&begin.kind).unwrap_or(Kind::Other),
         probe: begin.probe,
         cwd: begin.cwd,

@@ -29,6 +29,8 @@ pub struct Log {
     pub(super) file: File,
     /// Offset and length of the session's line.
     pub(super) session_place: (u64, usize),
+    /// The same of the sessions that were merged into it.
+    pub(super) merged: Vec<(u64, usize)>,
 }
 
 /// One call of a name in the shim folder.
@@ -42,6 +44,8 @@ pub struct Call {
     pub parent: Option<String>,
     /// The name that was called.
     pub tool: String,
+    /// The compiler cache that ran it.
+    pub launcher: Option<Text>,
     /// What it does.
     pub kind: Kind,
     /// Row by which it was known as a probe.
@@ -226,6 +230,19 @@ pub struct Filter {
     pub slowest: Option<usize>,
 }
 
+impl Filter {
+    /// Whether a call passes; `slowest` is about all of them, and not looked at.
+    #[must_use]
+    pub fn passes(&self, call: &Call) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&call.kind))
+            && (!self.failed || call.outcome().failed())
+            && self.probe.is_none_or(|probe| probe == call.probe.is_some())
+            && self.rule.as_ref().is_none_or(|rule| call.edits.iter().any(|edit| edit.rule == *rule))
+            && self.output.as_ref().is_none_or(|pattern| call.names(&call.outputs, pattern))
+            && self.source.as_ref().is_none_or(|pattern| call.names(&call.inputs, pattern))
+    }
+}
+
 impl Log {
     /// Opens the record that `path` stands for: the file, the folder of a log, or the output folder of a
     /// build.
@@ -307,7 +324,9 @@ impl Log {
         }
         let by_id: HashMap<&str, &Call> = self.calls.iter().map(|call| (call.id.as_str(), call)).collect();
         let inside = |call: &&Call| {
-            let Some(parent) = call.parent.as_deref().and_then(|parent| by_id.get(parent)) else { return false };
+            let Some(parent) = call.parent.as_deref().and_then(|parent| by_id.get(parent)) else {
+                return false;
+            };
             let end = parent.end.as_ref().map_or(u64::MAX, |end| parent.start.saturating_add(end.duration));
             (parent.start..=end).contains(&call.start) && parent.id != call.id
         };
@@ -337,15 +356,7 @@ impl Log {
     /// The calls that pass, by their start, or the slowest first if so many are asked for.
     #[must_use]
     pub fn select(&self, filter: &Filter) -> Vec<&Call> {
-        let passes = |call: &&Call| {
-            (filter.kinds.is_empty() || filter.kinds.contains(&call.kind))
-                && (!filter.failed || call.outcome().failed())
-                && filter.probe.is_none_or(|probe| probe == call.probe.is_some())
-                && filter.rule.as_ref().is_none_or(|rule| call.edits.iter().any(|edit| edit.rule == *rule))
-                && filter.output.as_ref().is_none_or(|pattern| call.names(&call.outputs, pattern))
-                && filter.source.as_ref().is_none_or(|pattern| call.names(&call.inputs, pattern))
-        };
-        let mut calls: Vec<&Call> = self.calls.iter().filter(passes).collect();
+        let mut calls: Vec<&Call> = self.calls.iter().filter(|call| filter.passes(call)).collect();
         if let Some(most) = filter.slowest {
             let duration = |call: &Call| call.end.as_ref().map_or(0, |end| end.duration);
             calls.sort_by_key(|call| Reverse(duration(call)));

@@ -13,20 +13,28 @@
 //! | [`glob`] | patterns of paths |
 //! | [`bundle`] | a reproducer of one call |
 //! | [`why`] | where a file or a flag came from |
+//! | [`compare`] | two builds held against each other |
+//! | [`stats`] | sums over a build |
+//! | [`merge`] | several records made one |
+//! | [`follow`] | a record that grows |
 //! | [`scan`] | finding a text in a large record |
 //! | [`place`] | where records are |
 //! | [`rerun`] | the command of a call, put together again |
 
 pub mod bundle;
+pub mod compare;
 pub mod detail;
 pub mod diff;
+pub mod follow;
 pub mod glob;
 pub mod line;
 pub mod log;
+pub mod merge;
 pub mod place;
 pub mod read;
 pub mod rerun;
 pub mod scan;
+pub mod stats;
 pub mod text;
 pub mod why;
 

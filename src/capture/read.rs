@@ -13,7 +13,8 @@ use super::log::{Call, Log};
 use crate::error::{Error, IoContext, Result};
 
 /// What of a record could not be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
 pub struct Damage {
     /// Lines that are cut or broken.
     pub broken: usize,
@@ -30,6 +31,14 @@ impl Damage {
     #[must_use]
     pub fn any(&self) -> bool {
         *self != Self::default()
+    }
+
+    /// What was lost of one more session.
+    fn add(&mut self, other: Self) {
+        self.broken += other.broken;
+        self.orphans += other.orphans;
+        self.torn |= other.torn;
+        self.lost |= other.lost;
     }
 
     /// What was lost, a sentence each.
@@ -75,26 +84,30 @@ pub(super) fn read(path: &Path) -> Result<Log> {
     lines.finish(path, file)
 }
 
-fn too_new(path: &Path, version: u64) -> Error {
+pub(super) fn too_new(path: &Path, version: u64) -> Error {
     let path = path.display();
     Error::failed(format!("{path}: the record has format {version}, and only format {VERSION} is known here"))
         .hint("read it with the release of crosswheel that wrote it, or a later one")
 }
 
 /// What was read so far.
-#[derive(Default)]
-struct Lines {
+#[derive(Debug, Default)]
+pub(super) struct Lines {
     session: Option<(Session, (u64, usize))>,
-    calls: Vec<Call>,
+    pub(super) calls: Vec<Call>,
     /// Place in `calls` by id.
     places: HashMap<String, usize>,
-    damage: Damage,
+    pub(super) damage: Damage,
+    /// Places in `calls`, one for each begin and each end that was read.
+    pub(super) fresh: Vec<usize>,
+    /// Lines that tell of merged sessions.
+    merged: Vec<(u64, usize)>,
 }
 
 impl Lines {
     /// Takes a line that begins at `at` of the file; `whole` if it ends in a line feed. Fails with the
     /// version of a record that is not ours.
-    fn take(&mut self, line: &[u8], at: u64, whole: bool) -> Result<(), u64> {
+    pub(super) fn take(&mut self, line: &[u8], at: u64, whole: bool) -> Result<(), u64> {
         if line.trim_ascii().is_empty() {
             return Ok(());
         }
@@ -129,16 +142,22 @@ impl Lines {
             Line::Begin(mut call) if !self.places.contains_key(&call.id) => {
                 call.begin_line = (at, length);
                 self.places.insert(call.id.clone(), self.calls.len());
+                self.fresh.push(self.calls.len());
                 self.calls.push(call);
             }
-            Line::End(id, end) => match self.places.get(&id).map(|place| &mut self.calls[*place]) {
-                Some(call) if call.end.is_none() => {
+            Line::End(id, end) => match self.places.get(&id).map(|place| (*place, &mut self.calls[*place])) {
+                Some((place, call)) if call.end.is_none() => {
                     call.end = Some(end);
                     call.end_line = Some((at, length));
+                    self.fresh.push(place);
                 }
                 Some(_) => self.damage.broken += 1,
                 None => self.damage.orphans += 1,
             },
+            Line::Merged(damage) => {
+                self.damage.add(damage);
+                self.merged.push((at, length));
+            }
             // Two sessions or two calls of one id cannot be: the first stands.
             Line::Session(_) | Line::Begin(_) => self.damage.broken += 1,
             Line::Other => {}
@@ -150,9 +169,17 @@ impl Lines {
             return Err(Error::failed(format!("{}: is no record: it has no session line", path.display()))
                 .hint("a record is a file `record.jsonl` that `crosswheel build` or `crosswheel run` made"));
         };
-        self.damage.lost = path.with_file_name("record.lost").exists();
+        self.damage.lost |= path.with_file_name("record.lost").exists();
         self.calls.sort_by(|a, b| (a.start, &a.id).cmp(&(b.start, &b.id)));
-        Ok(Log { session, calls: self.calls, damage: self.damage, path: path.to_owned(), file, session_place })
+        Ok(Log {
+            session,
+            calls: self.calls,
+            damage: self.damage,
+            path: path.to_owned(),
+            file,
+            session_place,
+            merged: self.merged,
+        })
     }
 }
 

@@ -109,7 +109,8 @@ impl Rerun {
         if call.outcome() != Outcome::Succeeded {
             return Ok(());
         }
-        let gone = |named: &&Text| !is_stream(named) && std::fs::symlink_metadata(call.resolve(named)).is_err();
+        let gone =
+            |named: &&Text| !is_stream(named) && std::fs::symlink_metadata(call.resolve(named)).is_err();
         match call.inputs.iter().find(gone) {
             Some(gone) => Err(Error::failed(format!(
                 "an input of call {} is gone: {}",
@@ -125,14 +126,16 @@ impl Rerun {
 /// Standard input or output, by any of its names.
 #[must_use]
 pub(super) fn is_stream(named: &Text) -> bool {
-    matches!(named.bytes(), b"-" | b"/dev/stdin" | b"/dev/stdout" | b"/dev/null") || named.bytes().starts_with(b"/dev/fd/")
+    matches!(named.bytes(), b"-" | b"/dev/stdin" | b"/dev/stdout" | b"/dev/null")
+        || named.bytes().starts_with(b"/dev/fd/")
 }
 
 /// What stands ahead of the tool's arguments, and these.
 fn command(detail: &Detail, which: Which) -> (Vec<Text>, &[Text]) {
     let ahead = ahead(detail);
     if let Some(run) = detail.run.as_deref().filter(|_| which == Which::AsRun) {
-        let launched = detail.launcher.as_ref().and_then(|_| run.iter().position(|word| *word == detail.real));
+        let launched =
+            detail.launcher.as_ref().and_then(|_| run.iter().position(|word| *word == detail.real));
         let (head, args) = run.split_at(launched.map_or(1, |at| at + 1).min(run.len()));
         return (head.to_vec(), args);
     }
@@ -260,7 +263,8 @@ impl Rerun {
                 Word::Arg(arg) => argv.push(arg.clone()),
                 Word::Lost { words, .. } => {
                     if files.is_none() {
-                        let folder = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
+                        let folder =
+                            tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
                         files = Some(folder);
                     }
                     let Some(folder) = &files else { continue };
@@ -278,7 +282,9 @@ impl Rerun {
                 None => tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?,
             };
             let path = folder.path().join("all.rsp");
-            let content = crosswheel_shim::args::response::join(argv.drain(self.head..).map(|arg| arg.0).collect::<Vec<_>>().iter().map(Vec::as_slice));
+            let content = crosswheel_shim::args::response::join(
+                argv.drain(self.head..).map(|arg| arg.0).collect::<Vec<_>>().iter().map(Vec::as_slice),
+            );
             std::fs::write(&path, content).context("cannot write", &path)?;
             argv.push(Text::from(format!("@{}", path.display()).as_str()));
             files = Some(folder);

@@ -60,7 +60,10 @@ impl Log {
         let parts: Vec<Result<Vec<(&Call, Hits)>>> = std::thread::scope(|threads| {
             let running: Vec<_> =
                 places.chunks(half).map(|calls| threads.spawn(move || self.scan_part(calls, scan))).collect();
-            running.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+            running
+                .into_iter()
+                .map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect()
         });
         let mut found = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
         found.sort_by(|(a, _), (b, _)| (a.start, &a.id).cmp(&(b.start, &b.id)));
@@ -81,7 +84,8 @@ impl Log {
             let end = |call: &Call| call.begin_line.0 + call.begin_line.1 as u64;
             let count = rest.partition_point(|call| end(call) - from <= BLOCK as u64).max(1);
             let (now, later) = rest.split_at(count);
-            let length = usize::try_from(now.last().map_or(from, |last| end(last)) - from).unwrap_or(usize::MAX);
+            let length =
+                usize::try_from(now.last().map_or(from, |last| end(last)) - from).unwrap_or(usize::MAX);
             block.resize(length, 0);
             self.file.read_exact_at(&mut block, from).context("cannot read the record", &self.path)?;
             for call in now {
@@ -121,7 +125,8 @@ fn look(line: &[u8], needle: &Finder<'_>, keys: &[Finder<'_>; 4]) -> Option<Hits
 
 /// Where the other fields begin that may stand behind those with arguments.
 fn other_fields(line: &[u8]) -> [Option<usize>; 4] {
-    [&b",\"env\":{"[..], b",\"disp\":\"", b",\"files\":[", b",\"libs\":["].map(|key| memchr::memmem::rfind(line, key))
+    [&b",\"env\":{"[..], b",\"disp\":\"", b",\"files\":[", b",\"libs\":["]
+        .map(|key| memchr::memmem::rfind(line, key))
 }
 
 #[cfg(test)]

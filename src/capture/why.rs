@@ -51,7 +51,10 @@ impl<'l> Makers<'l> {
         let mut by_name: HashMap<Vec<u8>, Vec<&Call>> = HashMap::new();
         let nested = log.nested();
         for call in &log.calls {
-            if call.probe.is_some() || call.outcome() != Outcome::Succeeded || nested.contains(call.id.as_str()) {
+            if call.probe.is_some()
+                || call.outcome() != Outcome::Succeeded
+                || nested.contains(call.id.as_str())
+            {
                 continue;
             }
             for output in call.outputs.iter().filter(|output| output.bytes() != b"-") {
@@ -108,7 +111,7 @@ impl<'l> Makers<'l> {
             });
         }
         // Libraries are no inputs by name; those that the build itself made are.
-        let detail = if call.makes() { self.log.detail(call).ok() } else { None };
+        let detail = if call.kind == Kind::Link { self.log.detail(call).ok() } else { None };
         for (named, maker) in detail.iter().flat_map(|detail| self.libraries(call, detail)) {
             inputs.push(self.node(named, maker, told, depth + 1));
         }
@@ -122,12 +125,20 @@ impl<'l> Makers<'l> {
     }
 
     /// A file that no call made where it is: if it is no source, perhaps one that was made elsewhere.
-    fn namesake(&self, named: &Text, user: &'l Call, told: &mut HashSet<&'l str>, depth: usize) -> Origin<'l> {
+    fn namesake(
+        &self,
+        named: &Text,
+        user: &'l Call,
+        told: &mut HashSet<&'l str>,
+        depth: usize,
+    ) -> Origin<'l> {
         let compiled = matches!(user.kind, Kind::Link | Kind::Archive | Kind::Other);
         let calls = self.by_name.get(base(named)).filter(|_| compiled);
         match calls.and_then(|calls| last_before(calls, user)) {
             Some(call) => Origin { by_name: true, ..self.node(named.clone(), call, told, depth + 1) },
-            None => Origin { named: named.clone(), call: None, inputs: Vec::new(), told: false, by_name: false },
+            None => {
+                Origin { named: named.clone(), call: None, inputs: Vec::new(), told: false, by_name: false }
+            }
         }
     }
 
@@ -152,7 +163,8 @@ impl<'l> Makers<'l> {
             let name = if name.is_empty() { args.next().map(Text::bytes).unwrap_or_default() } else { name };
             for ending in [&b".so"[..], b".a"] {
                 let file = [b"lib", name, ending].concat();
-                let told = |found: &[(Text, &Call)], call: &Call| found.iter().any(|(_, known)| known.id == call.id);
+                let told =
+                    |found: &[(Text, &Call)], call: &Call| found.iter().any(|(_, known)| known.id == call.id);
                 if let Some(call) = self.by_name.get(&file).and_then(|calls| last_before(calls, user)) {
                     if !told(&found, call) {
                         found.push((arg.clone(), call));
@@ -305,7 +317,8 @@ pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
             }
         }
     }
-    let samples = [&mut found.added, &mut found.removed, &mut found.noted].into_iter().flat_map(BTreeMap::values_mut);
+    let samples =
+        [&mut found.added, &mut found.removed, &mut found.noted].into_iter().flat_map(BTreeMap::values_mut);
     samples.chain(found.variables.values_mut()).for_each(Sample::done);
     found.received.done();
     found.ran.done();

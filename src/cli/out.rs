@@ -20,11 +20,16 @@ pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 /// Prints to stdout what `write` writes. A reader that has seen enough (`| head`) is no failure.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    print_on(write).map(drop)
+}
+
+/// The same for more than once; false if the reader is gone.
+pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<bool> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
     }
 }
 
@@ -140,7 +145,12 @@ impl Json {
     }
 
     /// A list of what `write` writes for each item.
-    pub(super) fn each<T>(&mut self, key: &str, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
+    pub(super) fn each<T>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
         self.key(key);
         self.open('[');
         items.into_iter().for_each(|item| write(self, item));

@@ -33,15 +33,23 @@ impl Files for NoFiles {
 /// The parts of arguments, the tool's name left out, in order: their words are the arguments.
 pub fn parts(args: &[&[u8]], dialect: Dialect) -> Result<Vec<Part>> {
     let tables = Toolchains::builtin()?.options(dialect);
-    let plan = PlanData { options: vec![(dialect, tables)], bin: b"/".to_vec(), scratch: b"/".to_vec(), ..PlanData::default() };
-    let bytes = write(&plan).map_err(|error| Error::failed(format!("the option tables cannot be laid out: {error}")))?;
-    let plan = Plan::open(&bytes).map_err(|damage| Error::failed(format!("the option tables are {damage}")))?;
+    let plan = PlanData {
+        options: vec![(dialect, tables)],
+        bin: b"/".to_vec(),
+        scratch: b"/".to_vec(),
+        ..PlanData::default()
+    };
+    let bytes = write(&plan)
+        .map_err(|error| Error::failed(format!("the option tables cannot be laid out: {error}")))?;
+    let plan =
+        Plan::open(&bytes).map_err(|damage| Error::failed(format!("the option tables are {damage}")))?;
     let line = Line::read(args, &NoFiles);
     let items = Items::read(&line, plan.options(dialect));
     Ok(items
         .iter()
         .map(|item| {
-            let words: Vec<Vec<u8>> = args[item.at..item.at + item.words].iter().map(|word| word.to_vec()).collect();
+            let words: Vec<Vec<u8>> =
+                args[item.at..item.at + item.words].iter().map(|word| word.to_vec()).collect();
             let value = item.value(&line).to_vec();
             let whole = &words[0];
             let joined = if words.len() == 1 { value.len() } else { 0 };
@@ -70,6 +78,9 @@ mod tests {
                 (b"", b"x.c", true),
             ]
         );
-        assert_eq!(parts.iter().flat_map(|part| part.words.iter().map(Vec::as_slice)).collect::<Vec<_>>(), args);
+        assert_eq!(
+            parts.iter().flat_map(|part| part.words.iter().map(Vec::as_slice)).collect::<Vec<_>>(),
+            args
+        );
     }
 }

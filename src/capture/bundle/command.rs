@@ -13,14 +13,41 @@ use crate::toolchain::reading::{Part, parts};
 
 /// Options that only the preprocessor reads, by their spelling, with their value if they have one.
 const PREPROCESSOR: &[&[u8]] = &[
-    b"-A", b"-C", b"-CC", b"-D", b"-F", b"-H", b"-I", b"-P", b"-U", b"-Wp,", b"-Xpreprocessor", b"-cxx-isystem", b"-idirafter",
-    b"-iframework", b"-imacros", b"-imultilib", b"-include", b"-iprefix", b"-iquote", b"-isysroot", b"-isystem",
-    b"-isystem-after", b"-iwithprefix", b"-iwithprefixbefore", b"-nostdinc", b"-nostdinc++", b"-undef",
-    b"--define-macro", b"--include-directory", b"--undefine-macro",
+    b"-A",
+    b"-C",
+    b"-CC",
+    b"-D",
+    b"-F",
+    b"-H",
+    b"-I",
+    b"-P",
+    b"-U",
+    b"-Wp,",
+    b"-Xpreprocessor",
+    b"-cxx-isystem",
+    b"-idirafter",
+    b"-iframework",
+    b"-imacros",
+    b"-imultilib",
+    b"-include",
+    b"-iprefix",
+    b"-iquote",
+    b"-isysroot",
+    b"-isystem",
+    b"-isystem-after",
+    b"-iwithprefix",
+    b"-iwithprefixbefore",
+    b"-nostdinc",
+    b"-nostdinc++",
+    b"-undef",
+    b"--define-macro",
+    b"--include-directory",
+    b"--undefine-macro",
 ];
 
 /// Options that ask for dependencies.
-const DEPENDENCIES: &[&[u8]] = &[b"-M", b"-MD", b"-MF", b"-MG", b"-MJ", b"-MM", b"-MMD", b"-MP", b"-MQ", b"-MT"];
+const DEPENDENCIES: &[&[u8]] =
+    &[b"-M", b"-MD", b"-MF", b"-MG", b"-MJ", b"-MM", b"-MMD", b"-MP", b"-MQ", b"-MT"];
 
 /// A call, read.
 pub(super) struct CallWords {
@@ -82,7 +109,9 @@ impl CallWords {
     pub(super) fn preprocess(&self, to: &Path) -> Command {
         let mut command = Command::new(self.real.path());
         command.current_dir(self.folder.path());
-        for part in self.parts.iter().filter(|part| !is_output(part) && !is_stage(part) && !is_dependency(part)) {
+        for part in
+            self.parts.iter().filter(|part| !is_output(part) && !is_stage(part) && !is_dependency(part))
+        {
             command.args(part.words.iter().map(|word| Text::from(&**word).path().to_owned()));
         }
         command.args(["-E", "-H", "-o"]).arg(to);
@@ -139,7 +168,9 @@ impl CallWords {
                 }
             }
             // An option that no table knows: `-fplugin=x.so`.
-            if let Some(at) = part.spelling.iter().position(|byte| *byte == b'=').filter(|_| part.value.is_empty()) {
+            if let Some(at) =
+                part.spelling.iter().position(|byte| *byte == b'=').filter(|_| part.value.is_empty())
+            {
                 all.push(&part.spelling[at + 1..]);
             }
         }
@@ -150,7 +181,8 @@ impl CallWords {
     /// Folders in which the caller has headers or libraries looked for.
     pub(super) fn search_folders(&self) -> impl Iterator<Item = &[u8]> {
         let folder = |part: &&Part| {
-            [&b"-I"[..], b"-L", b"-isystem", b"-iquote", b"-idirafter", b"-F", b"-B"].contains(&&*part.spelling)
+            [&b"-I"[..], b"-L", b"-isystem", b"-iquote", b"-idirafter", b"-F", b"-B"]
+                .contains(&&*part.spelling)
         };
         self.parts.iter().filter(folder).map(|part| &*part.value)
     }

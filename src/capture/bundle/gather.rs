@@ -88,7 +88,8 @@ pub(super) fn gather(log: &Log, call: &Call, words: &CallWords) -> Result<Gather
         all.take(folder, &input.value);
         not_thin(&absolute(folder, &input.value), call)?;
     }
-    let outputs: BTreeSet<Text> = words.outputs.iter().map(|output| absolute(folder, output.bytes())).collect();
+    let outputs: BTreeSet<Text> =
+        words.outputs.iter().map(|output| absolute(folder, output.bytes())).collect();
     for value in words.values() {
         let path = absolute(folder, value);
         if !outputs.contains(&path) && own.packs(&path) {
@@ -121,7 +122,8 @@ pub(super) fn gather(log: &Log, call: &Call, words: &CallWords) -> Result<Gather
     }
     // An output from the root lies in the bundle, too, and not where it would be written over what the build made.
     for output in outputs {
-        all.folders.extend(output.path().parent().map(|above| Text::from(above.as_os_str().as_encoded_bytes())));
+        all.folders
+            .extend(output.path().parent().map(|above| Text::from(above.as_os_str().as_encoded_bytes())));
     }
     if let Some((unit, _)) = &mut all.unit {
         let text = std::mem::take(unit);
@@ -137,11 +139,13 @@ pub(super) fn gather(log: &Log, call: &Call, words: &CallWords) -> Result<Gather
 fn headers(all: &mut Gathered, words: &CallWords, own: &Own) -> Result<()> {
     let scratch = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
     let unit = scratch.path().join("unit");
-    let out = words.preprocess(&unit).stdin(Stdio::null()).output().context("cannot run", words.real.path())?;
+    let out =
+        words.preprocess(&unit).stdin(Stdio::null()).output().context("cannot run", words.real.path())?;
     for line in out.stderr.split(|byte| *byte == b'\n') {
         // `... path`, as many dots as it is deep.
         let dots = line.iter().take_while(|byte| **byte == b'.').count();
-        let Some(named) = line.get(dots..).and_then(|rest| rest.strip_prefix(b" ")).filter(|_| dots > 0) else {
+        let Some(named) = line.get(dots..).and_then(|rest| rest.strip_prefix(b" ")).filter(|_| dots > 0)
+        else {
             continue;
         };
         if own.packs(&absolute(&words.folder, named)) {
@@ -165,9 +169,8 @@ struct Own {
 impl Own {
     fn of(words: &CallWords) -> Self {
         let named = words.search_folders().map(|folder| absolute(&words.folder, folder)).collect();
-        let mut system: Vec<PathBuf> = ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec"]
-            .map(PathBuf::from)
-            .into();
+        let mut system: Vec<PathBuf> =
+            ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec"].map(PathBuf::from).into();
         let mut ask = Command::new(words.real.path());
         ask.args(["-E", "-v", "-x", "c++", "/dev/null"]).env("LC_ALL", "C").stdin(Stdio::null());
         for variable in ["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"] {
@@ -183,7 +186,8 @@ impl Own {
     }
 
     fn packs(&self, path: &Text) -> bool {
-        let named = self.named.iter().any(|folder| path.path().starts_with(folder.path()) && !self.is_system(folder));
+        let named =
+            self.named.iter().any(|folder| path.path().starts_with(folder.path()) && !self.is_system(folder));
         named || !self.system.iter().any(|folder| path.path().starts_with(folder))
     }
 
@@ -216,7 +220,9 @@ fn not_thin(path: &Text, call: &Call) -> Result<()> {
     let read = std::fs::File::open(path.path()).and_then(|mut file| file.read_exact(&mut start));
     if read.is_ok() && &start == b"!<thin>\n" {
         let message = format!("{}, an input of call {}, is a thin archive", path.path().display(), call.id);
-        return Err(Error::failed(message).hint("its members lie elsewhere; bundle the call that made it instead"));
+        return Err(
+            Error::failed(message).hint("its members lie elsewhere; bundle the call that made it instead")
+        );
     }
     Ok(())
 }

@@ -171,7 +171,8 @@ fn versions(words: &CallWords) -> Vec<u8> {
     for helper in ["as", "ld"] {
         let Ok(said) = ask(real, &[&format!("-print-prog-name={helper}")], manner) else { break };
         let program = crate::toolchain::path::find(said.trim(), &path, Path::new("/"));
-        if let Some(program) = Some(Path::new(said.trim()).to_owned()).filter(|p| p.is_absolute()).or(program) {
+        if let Some(program) = Some(Path::new(said.trim()).to_owned()).filter(|p| p.is_absolute()).or(program)
+        {
             tell(&program);
         }
     }

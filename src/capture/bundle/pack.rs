@@ -31,7 +31,8 @@ impl Pack {
         versions: &[u8],
     ) -> Result<Self> {
         let mut all = BTreeMap::new();
-        let inside = |path: &Text| Path::new("root").join(path.path().strip_prefix("/").unwrap_or(path.path()));
+        let inside =
+            |path: &Text| Path::new("root").join(path.path().strip_prefix("/").unwrap_or(path.path()));
         all.insert(PathBuf::from("root"), Entry::Folder);
         for folder in &gathered.folders {
             all.insert(inside(folder), Entry::Folder);
@@ -48,9 +49,12 @@ impl Pack {
         if let Some((unit, ending)) = &gathered.unit {
             all.insert(format!("unit.{ending}").into(), Entry::Bytes(unit.clone(), 0o644));
         }
-        for (name, bytes, mode) in
-            [("run.sh", run, 0o755), ("README.md", readme, 0o644), ("record.jsonl", record, 0o644), ("versions.txt", versions, 0o644)]
-        {
+        for (name, bytes, mode) in [
+            ("run.sh", run, 0o755),
+            ("README.md", readme, 0o644),
+            ("record.jsonl", record, 0o644),
+            ("versions.txt", versions, 0o644),
+        ] {
             all.insert(name.into(), Entry::Bytes(bytes.to_vec(), mode));
         }
         Ok(Self(all))
@@ -67,7 +71,8 @@ impl Pack {
                 Entry::Folder => fs::create_dir_all(&path).context("cannot make", &path)?,
                 Entry::Bytes(bytes, mode) => {
                     fs::write(&path, bytes).context("cannot write", &path)?;
-                    fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).context("cannot write", &path)?;
+                    fs::set_permissions(&path, fs::Permissions::from_mode(*mode))
+                        .context("cannot write", &path)?;
                 }
                 Entry::Copy(from) => _ = fs::copy(from, &path).context("cannot copy", from)?,
                 Entry::Link(to) => symlink(to, &path).context("cannot link", &path)?,
@@ -82,13 +87,17 @@ impl Pack {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
-        let part = tempfile::Builder::new().prefix(".xw-").tempfile_in(folder).context("cannot make a file in", folder)?;
+        let part = tempfile::Builder::new()
+            .prefix(".xw-")
+            .tempfile_in(folder)
+            .context("cannot make a file in", folder)?;
         let gzip = flate2::write::GzEncoder::new(part, flate2::Compression::default());
         let mut tar = tar::Builder::new(gzip);
         for (name, entry) in &self.0 {
             append(&mut tar, name, entry)?;
         }
-        let mut part = tar.into_inner().and_then(flate2::write::GzEncoder::finish).context("cannot write", out)?;
+        let mut part =
+            tar.into_inner().and_then(flate2::write::GzEncoder::finish).context("cannot write", out)?;
         part.flush().context("cannot write", out)?;
         part.as_file().set_permissions(fs::Permissions::from_mode(0o644)).context("cannot write", out)?;
         part.persist(out).map_err(|error| Error::io("cannot write", out, &error.error))?;

@@ -33,7 +33,9 @@ impl Script<'_> {
         out.extend([&b"cd -- \"$here\"/"[..], &folder, b" || exit 125\n"].concat());
         out.extend(format!("unset {} {}\n", self.rerun.unset.join(" "), LEFT_OUT.join(" ")).bytes());
         for (name, value) in self.rerun.set.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())) {
-            out.extend([name.as_bytes(), b"=", &value.shell(), b"; export ", name.as_bytes(), b"\n"].concat());
+            out.extend(
+                [name.as_bytes(), b"=", &value.shell(), b"; export ", name.as_bytes(), b"\n"].concat(),
+            );
         }
         out.extend_from_slice(b"case $form in\n");
         for form in forms {
@@ -65,7 +67,9 @@ impl Script<'_> {
                 let ending = self.gathered.unit.as_ref().map_or("i", |(_, ending)| ending);
                 let unit = format!("\"$here\"/unit.{ending}").into_bytes();
                 let words = self.words.preprocessed(&relocate);
-                out.extend(words.into_iter().map(|word| word.map_or_else(|| unit.clone(), |word| word.shell())));
+                out.extend(
+                    words.into_iter().map(|word| word.map_or_else(|| unit.clone(), |word| word.shell())),
+                );
             }
         }
         out
@@ -74,7 +78,9 @@ impl Script<'_> {
     pub(super) fn readme(&self, bundled: &Bundled) -> Vec<u8> {
         let call = self.call;
         let quoted = |text: &Text| text.lossy().replace('`', "'");
-        let then = bundled.expected.map_or("how it ended is not known".to_owned(), |status| format!("it ended with status {status}"));
+        let then = bundled.expected.map_or("how it ended is not known".to_owned(), |status| {
+            format!("it ended with status {status}")
+        });
         let verdict = match bundled.expected {
             Some(expected) if expected == bundled.status => "the same",
             Some(_) => "**not** the same",
@@ -82,14 +88,18 @@ impl Script<'_> {
         };
         let words = match bundled.same_words {
             Some(true) => "What it writes to stderr is what the call writes in its own tree, byte for byte.",
-            Some(false) => "What it writes to stderr is not in every byte what the call writes in its own tree.",
+            Some(false) => {
+                "What it writes to stderr is not in every byte what the call writes in its own tree."
+            }
             None => "What it writes to stderr was not compared.",
         };
         let forms: String = bundled
             .forms
             .iter()
             .map(|form| match form {
-                Form::Preprocessed => "- `sh run.sh preprocessed` compiles `unit.*`, which needs no header.\n",
+                Form::Preprocessed => {
+                    "- `sh run.sh preprocessed` compiles `unit.*`, which needs no header.\n"
+                }
                 Form::Files => "- `sh run.sh files` runs the command on the files under `root/`.\n",
             })
             .collect();

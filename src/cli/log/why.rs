@@ -45,7 +45,8 @@ fn of_file(args: &Args, log: &Log) -> Result<ExitCode> {
         let what = args.what.to_string_lossy();
         let message = format!("no call that is in {} made `{what}`", log.path.display());
         let near = near_outputs(log, &what);
-        let hint = "it may have come with the source, been copied or renamed by the build, or made past the shim";
+        let hint =
+            "it may have come with the source, been copied or renamed by the build, or made past the shim";
         let hint = if near.is_empty() { hint.to_owned() } else { format!("{near} Or {hint}") };
         return Err(Error::failed(message).hint(hint));
     }
@@ -150,9 +151,11 @@ fn origin(json: &mut Json, one: &Origin<'_>) {
 fn of_flag(args: &Args, log: &Log) -> Result<ExitCode> {
     let Some(found) = flag(log, &Asked::new(args.what.as_bytes()))? else {
         let what = args.what.to_string_lossy();
-        let message = format!("no call that is in {} was given `{what}`, and no rule put it in", log.path.display());
+        let message =
+            format!("no call that is in {} was given `{what}`, and no rule put it in", log.path.display());
         let near = near_flags(log, &what)?;
-        let near = if near.is_empty() { "`-march=` or `-W*` finds all that begin so".to_owned() } else { near };
+        let near =
+            if near.is_empty() { "`-march=` or `-W*` finds all that begin so".to_owned() } else { near };
         return Err(Error::failed(message).hint(near));
     };
     if args.json {
@@ -218,7 +221,8 @@ fn told(call: &Call) -> String {
         [one] => format!(" {}", one.quoted()),
         [one, rest @ ..] => format!(" {} +{}", one.quoted(), rest.len()),
     };
-    let outputs = if call.outputs.is_empty() { String::new() } else { format!(" →{}", first(&call.outputs)) };
+    let outputs =
+        if call.outputs.is_empty() { String::new() } else { format!(" →{}", first(&call.outputs)) };
     let probe = call.probe.as_ref().map(|probe| format!(" ({probe})")).unwrap_or_default();
     format!("{} by {}:{}{outputs}{probe}", call.kind.name(), call.tool, first(&call.inputs))
 }
