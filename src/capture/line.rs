@@ -141,6 +141,8 @@ struct BeginLine<'a> {
     tool: Cow<'a, str>,
     #[serde(borrow)]
     kind: Cow<'a, str>,
+    #[serde(default)]
+    of: usize,
     parent: Option<String>,
     launcher: Option<Text>,
     probe: Option<String>,
@@ -225,6 +227,7 @@ fn begin(line: &[u8]) -> Result<Line, Fault> {
         start: begin.t,
         parent: begin.parent,
         tool: begin.tool.into_owned(),
+        session: begin.of,
         launcher: begin.launcher,
         kind: Kind::parse(&begin.kind).unwrap_or(Kind::Other),
         probe: begin.probe,

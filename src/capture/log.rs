@@ -44,6 +44,8 @@ pub struct Call {
     pub parent: Option<String>,
     /// The name that was called.
     pub tool: String,
+    /// Number of its session in a record that several were merged into.
+    pub session: usize,
     /// The compiler cache that ran it.
     pub launcher: Option<Text>,
     /// What it does.

@@ -75,7 +75,9 @@ fn same_file(one: &Path, two: &Path) -> bool {
 /// The first line: what all sessions have in common, and the tools of all of them.
 fn session(logs: &[Log]) -> Result<Vec<u8>> {
     let all = |field: fn(&Log) -> String| {
-        let values: BTreeSet<String> = logs.iter().map(field).collect();
+        // One that was merged itself holds several.
+        let values = logs.iter().map(field).collect::<Vec<_>>();
+        let values: BTreeSet<&str> = values.iter().flat_map(|value| value.split('+')).collect();
         Text::from(values.into_iter().collect::<Vec<_>>().join("+").as_str()).json()
     };
     let mut tools: BTreeMap<String, String> = BTreeMap::new();

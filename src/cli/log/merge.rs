@@ -21,6 +21,9 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// So many new ids are told one by one.
+const SOME: usize = 5;
+
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let logs = args.logs.iter().map(|path| super::open(Some(path))).collect::<Result<Vec<_>>>()?;
     let merged = merge(&logs, &args.out)?;
@@ -42,9 +45,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         out::print(|to| to.write_all(&text))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for (session, old, new) in &merged.renamed {
+    for (session, old, new) in merged.renamed.iter().take(SOME) {
         let from = args.logs.get(*session).map_or_else(String::new, |log| format!(" of {}", log.display()));
         out::warn(&format!("call {old}{from} is now {new}: the id was taken"));
+    }
+    if merged.renamed.len() > SOME {
+        let more = out::counted(merged.renamed.len() - SOME, "more call");
+        out::warn(&format!("{more} got another id; the lines say in `was` which they had, and --json lists them"));
     }
     let (calls, sessions) = (out::counted(merged.calls, "call"), out::counted(merged.sessions, "session"));
     out::print(|to| writeln!(to, "{}: {calls} of {sessions}", args.out.display()))?;
