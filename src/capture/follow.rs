@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::log::Log;
 use super::place;
-use super::read::{Lines, too_new};
+use super::read::{Lines, Part, too_new};
 use crate::error::{IoContext, Result};
 
 /// A record that grows.
@@ -75,10 +75,12 @@ impl Follower {
             self.rest.extend_from_slice(&block[..count]);
             let end = memchr::memrchr(b'\n', &self.rest).map_or(0, |at| at + 1);
             let later = self.rest.split_off(end);
+            let mut part = Part::default();
             for line in std::mem::replace(&mut self.rest, later).split_inclusive(|byte| *byte == b'\n') {
-                self.lines.take(line, start, true).map_err(|version| too_new(&self.log.path, version))?;
+                part.take(line, start, true).map_err(|version| too_new(&self.log.path, version))?;
                 start += line.len() as u64;
             }
+            self.lines.put_all(part);
         }
     }
 

@@ -99,7 +99,8 @@ pub struct Made {
     pub machine: Option<Machine>,
 }
 
-/// A line that was read. It is taken apart at once, so its size does not matter.
+/// A line that was read.
+#[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "most lines are of the largest kind")]
 pub(super) enum Line {
     Session(Session),

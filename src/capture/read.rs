@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::line::{self, Fault, Line, MARK, Session, VERSION};
@@ -64,24 +64,115 @@ impl Damage {
     }
 }
 
-/// Reads the record at `path`.
+/// Reads the record at `path`, as far as it goes now.
+///
+/// Taking lines apart is most of the work, and no line needs another for it: parts of the file are read at the same
+/// time, and put together in their order.
 pub(super) fn read(path: &Path) -> Result<Log> {
     let file = File::open(path).context("cannot open the record", path)?;
-    let mut reader = BufReader::with_capacity(1 << 16, &file);
+    let size = file.metadata().context("cannot look at the record", path)?.len();
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_PARTS)) as u64;
+    let length = size.div_ceil(cores).max(SMALLEST_PART);
+    let starts: Vec<u64> = (0..cores).map(|part| part * length).filter(|start| *start < size).collect();
+    let parts: Vec<Result<Part>> = std::thread::scope(|threads| {
+        let read = |start: u64| {
+            let file = &file;
+            threads.spawn(move || Part::read(file, path, start, (start + length).min(size), size))
+        };
+        let running: Vec<_> = starts.iter().map(|start| read(*start)).collect();
+        running
+            .into_iter()
+            .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
     let mut lines = Lines::default();
-    let mut buffer = Vec::new();
-    let mut at = 0;
-    loop {
-        buffer.clear();
-        let length = reader.read_until(b'\n', &mut buffer).context("cannot read the record", path)?;
-        if length == 0 {
-            break;
-        }
-        let whole = buffer.last() == Some(&b'\n');
-        lines.take(&buffer, at, whole).map_err(|version| too_new(path, version))?;
-        at += length as u64;
+    for part in parts {
+        lines.put_all(part?);
     }
     lines.finish(path, file)
+}
+
+/// More threads than this are not worth their start.
+const MOST_PARTS: usize = 8;
+/// So much of a file is read by one thread.
+const SMALLEST_PART: u64 = 1 << 20;
+/// So much is read at once.
+const BLOCK: usize = 1 << 20;
+
+/// The lines that begin in a part of the file.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    lines: Vec<(Line, u64, usize)>,
+    broken: usize,
+    torn: bool,
+}
+
+impl Part {
+    /// Reads all lines that begin between `start` and `stop`, the last one to its end.
+    fn read(file: &File, path: &Path, start: u64, stop: u64, size: u64) -> Result<Self> {
+        let mut part = Self::default();
+        // A line that began before `start` belongs to the part before; it may end right there.
+        let mut skipping = start > 0;
+        let mut at = start.saturating_sub(1);
+        let mut rest: Vec<u8> = Vec::with_capacity(BLOCK + (1 << 16));
+        let mut end = at;
+        while at < stop {
+            let want = usize::try_from((size - end).min(BLOCK as u64)).unwrap_or(BLOCK);
+            if want == 0 {
+                break;
+            }
+            let had = rest.len();
+            rest.resize(had + want, 0);
+            file.read_exact_at(&mut rest[had..], end).context("cannot read the record", path)?;
+            end += want as u64;
+            let mut used = 0;
+            // What was there before holds no line feed.
+            for feed in memchr::memchr_iter(b'\n', &rest[had..]) {
+                let line = &rest[used..=had + feed];
+                if !std::mem::take(&mut skipping) && at < stop {
+                    part.take(line, at, true).map_err(|version| too_new(path, version))?;
+                }
+                at += line.len() as u64;
+                used += line.len();
+            }
+            rest.drain(..used);
+        }
+        if at < stop && !skipping {
+            part.take(&rest, at, false).map_err(|version| too_new(path, version))?;
+        }
+        Ok(part)
+    }
+
+    /// Takes a line that begins at `at` of the file; `whole` if it ends in a line feed. Fails with the
+    /// version of a record that is not ours.
+    pub(super) fn take(&mut self, line: &[u8], at: u64, whole: bool) -> Result<(), u64> {
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        match line::read(line) {
+            Ok(read) => {
+                self.lines.push((read, at, line.len()));
+                return Ok(());
+            }
+            Err(Fault::Version(version)) => return Err(version),
+            Err(Fault::Damaged) => {}
+        }
+        let mut starts: Vec<usize> = marks(line).collect();
+        if starts.first() != Some(&0) {
+            starts.insert(0, 0);
+        }
+        for (n, start) in starts.iter().enumerate() {
+            let end = starts.get(n + 1).copied().unwrap_or(line.len());
+            let piece = &line[*start..end];
+            match line::read(piece) {
+                Ok(read) => self.lines.push((read, at + *start as u64, piece.len())),
+                Err(Fault::Version(version)) => return Err(version),
+                Err(Fault::Damaged) if !whole && end == line.len() => self.torn = true,
+                Err(Fault::Damaged) => self.broken += 1,
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn too_new(path: &Path, version: u64) -> Error {
@@ -105,35 +196,13 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Takes a line that begins at `at` of the file; `whole` if it ends in a line feed. Fails with the
-    /// version of a record that is not ours.
-    pub(super) fn take(&mut self, line: &[u8], at: u64, whole: bool) -> Result<(), u64> {
-        if line.trim_ascii().is_empty() {
-            return Ok(());
+    /// Takes the lines of the next part.
+    pub(super) fn put_all(&mut self, part: Part) {
+        self.damage.broken += part.broken;
+        self.damage.torn |= part.torn;
+        for (line, at, length) in part.lines {
+            self.put(line, at, length);
         }
-        match line::read(line) {
-            Ok(read) => {
-                self.put(read, at, line.len());
-                return Ok(());
-            }
-            Err(Fault::Version(version)) => return Err(version),
-            Err(Fault::Damaged) => {}
-        }
-        let mut starts: Vec<usize> = marks(line).collect();
-        if starts.first() != Some(&0) {
-            starts.insert(0, 0);
-        }
-        for (n, start) in starts.iter().enumerate() {
-            let end = starts.get(n + 1).copied().unwrap_or(line.len());
-            let piece = &line[*start..end];
-            match line::read(piece) {
-                Ok(read) => self.put(read, at + *start as u64, piece.len()),
-                Err(Fault::Version(version)) => return Err(version),
-                Err(Fault::Damaged) if !whole && end == line.len() => self.damage.torn = true,
-                Err(Fault::Damaged) => self.damage.broken += 1,
-            }
-        }
-        Ok(())
     }
 
     fn put(&mut self, line: Line, at: u64, length: usize) {
@@ -185,5 +254,5 @@ impl Lines {
 
 /// Where lines begin inside of a damaged one.
 fn marks(line: &[u8]) -> impl Iterator<Item = usize> {
-    line.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).map(|(at, _)| at)
+    memchr::memmem::find_iter(line, MARK)
 }
