@@ -291,7 +291,21 @@ fn roots(one: &[&Call], two: &[&Call]) -> [PathBuf; 2] {
             }
         }
     }
-    best.2
+    apart(best.2)
+}
+
+/// The same folders, without the part in which they are alike: a build in `/w/one/build` has its sources in `/w/one`. Two
+/// builds of one place stay where they are.
+fn apart(roots: [PathBuf; 2]) -> [PathBuf; 2] {
+    let [mut one, mut two] = roots.clone();
+    while let (Some(a), Some(b)) = (one.file_name(), two.file_name()) {
+        if a != b {
+            return [one, two];
+        }
+        one.pop();
+        two.pop();
+    }
+    if one == two { roots } else { [one, two] }
 }
 
 fn normal_path(path: &Path) -> Text {

@@ -171,7 +171,8 @@ fn short(digest: &[u8]) -> String {
     crate::toolchain::session::hexadecimal(&digest[..6])
 }
 
-/// A line of a call with its session's number, and its new name if it has one.
+/// A line of a call with its session's number, and its new name if it has one. Keys are found as bytes: their quotes cannot
+/// stand inside of a string, where they would be escaped.
 fn line(
     log: &Log,
     call: &Call,
@@ -180,29 +181,29 @@ fn line(
     base: usize,
     names: &HashMap<String, String>,
 ) -> Result<Vec<u8>> {
-    let head = format!(r#"{{"ev":"{event}","id":{}"#, Text::from(call.id.as_str()).json());
-    let rest = line
-        .strip_prefix(head.as_bytes())
+    let has_old = memchr::memmem::find(line, b",\"was\":\"").is_some();
+    let mut line = line.to_vec();
+    let mut replace = |old: &[u8], new: &str| {
+        let at = memchr::memmem::find(&line, old)?;
+        line.splice(at..at + old.len(), new.bytes());
+        Some(())
+    };
+    let key = |key: &str, value: &str| format!(",\"{key}\":{}", Text::from(value).json());
+    // An inner call follows the one that it is inside of.
+    if let Some((parent, name)) = call.parent.as_ref().and_then(|parent| Some((parent, names.get(parent)?))) {
+        replace(key("parent", parent).as_bytes(), &key("parent", name));
+    }
+    // One that was merged before has a number and perhaps an old name.
+    replace(format!(",\"of\":{}", call.session).as_bytes(), "");
+    let of = format!(",\"of\":{}", base + call.session);
+    let new = match names.get(&call.id) {
+        Some(name) if has_old => format!("{}{of}", key("id", name)),
+        Some(name) => format!("{}{of}{}", key("id", name), key("was", &call.id)),
+        None => format!("{}{of}", key("id", &call.id)),
+    };
+    replace(key("id", &call.id).as_bytes(), &new)
         .ok_or_else(|| strange(log, &format!("the {event} of call {}", call.id)))?;
-    let (number, rest) = numbered(rest, br#","of":"#).unwrap_or((0, rest));
-    let mut out = match names.get(&call.id) {
-        Some(name) => format!(r#"{{"ev":"{event}","id":"{name}","of":{},"was":"{}""#, base + number, call.id),
-        None => format!(r#"{head},"of":{}"#, base + number),
-    }
-    .into_bytes();
-    // An inner call follows the one that it is inside of. The key's quotes cannot stand in a string.
-    let parent = call.parent.as_ref().and_then(|parent| Some((parent, names.get(parent)?)));
-    match parent.and_then(|(parent, name)| {
-        let old = format!(r#","parent":"{parent}""#);
-        let at = memchr::memmem::find(rest, old.as_bytes())?;
-        Some((at, old.len(), format!(r#","parent":"{name}""#)))
-    }) {
-        Some((at, length, new)) => {
-            out.extend([&rest[..at], new.as_bytes(), &rest[at + length..]].concat());
-        }
-        None => out.extend_from_slice(rest),
-    }
-    Ok(out)
+    Ok(line)
 }
 
 /// The number behind a text at the start of a line, and what follows it.

@@ -256,3 +256,45 @@ impl Lines {
 fn marks(line: &[u8]) -> impl Iterator<Item = usize> {
     memchr::memmem::find_iter(line, MARK)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn places(parts: &[Part]) -> Vec<(u64, usize)> {
+        parts.iter().flat_map(|part| part.lines.iter().map(|(_, at, length)| (*at, *length))).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn parts_hold_each_line_once_wherever_they_begin(
+            lengths in prop::collection::vec(0_usize..60, 1..20), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+            last in any::<bool>(),
+        ) {
+            let lines = lengths.iter().map(|length| format!("{{\"ev\":\"other\",\"x\":\"{}\"}}", "x".repeat(*length)));
+            let mut text = lines.collect::<Vec<_>>().join("\n");
+            if last {
+                text.push('\n');
+            }
+            let mut file = tempfile::tempfile().expect("a file");
+            file.write_all(text.as_bytes()).expect("written");
+            let size = text.len() as u64;
+            let mut starts: Vec<u64> = cuts.iter().map(|cut| cut.index(text.len()) as u64).chain([0, size]).collect();
+            starts.sort_unstable();
+            starts.dedup();
+            let parts: Vec<Part> = starts
+                .windows(2)
+                .map(|pair| Part::read(&file, Path::new("x"), pair[0], pair[1], size).expect("read"))
+                .collect();
+            let mut at = 0;
+            let expected: Vec<(u64, usize)> = text
+                .split_inclusive('\n')
+                .map(|line| { at += line.len() as u64; (at - line.len() as u64, line.len()) })
+                .collect();
+            prop_assert_eq!(places(&parts), expected);
+            prop_assert!(parts.iter().all(|part| part.broken == 0 && !part.torn));
+        }
+    }
+}

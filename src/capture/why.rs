@@ -183,7 +183,8 @@ fn base(named: &Text) -> &[u8] {
 }
 
 fn last_before<'l>(calls: &[&'l Call], user: &Call) -> Option<&'l Call> {
-    let before = |call: &&&Call| call.session == user.session && (call.start, &call.id) < (user.start, &user.id);
+    let before =
+        |call: &&&Call| call.session == user.session && (call.start, &call.id) < (user.start, &user.id);
     calls.iter().rev().find(before).copied()
 }
 

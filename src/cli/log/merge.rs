@@ -51,7 +51,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     }
     if merged.renamed.len() > SOME {
         let more = out::counted(merged.renamed.len() - SOME, "more call");
-        out::warn(&format!("{more} got another id; the lines say in `was` which they had, and --json lists them"));
+        out::warn(&format!(
+            "{more} got another id; the lines say in `was` which they had, and --json lists them"
+        ));
     }
     let (calls, sessions) = (out::counted(merged.calls, "call"), out::counted(merged.sessions, "session"));
     out::print(|to| writeln!(to, "{}: {calls} of {sessions}", args.out.display()))?;
