@@ -162,8 +162,15 @@ impl Call {
     /// Links are not followed: the files may be gone.
     #[must_use]
     pub fn resolve(&self, named: &Text) -> PathBuf {
-        let mut out = PathBuf::new();
         let folder = self.cwd.as_ref().map_or(Path::new(""), Text::path);
+        let is_plain = |bytes: &[u8]| {
+            !bytes.starts_with(b".") && !bytes.windows(2).any(|two| two == b"/." || two == b"//")
+        };
+        if is_plain(named.bytes()) && self.cwd.as_ref().is_none_or(|folder| is_plain(folder.bytes())) {
+            // A slash at the end is no part of it.
+            return folder.join(named.path()).components().as_path().to_owned();
+        }
+        let mut out = PathBuf::new();
         for part in folder.join(named.path()).components() {
             match part {
                 Component::CurDir => {}

@@ -1,17 +1,23 @@
 //! Finds a text in the begin lines of a record without taking these apart: a question about one argument in a
 //! hundred megabytes.
 
+use std::collections::BTreeMap;
+
 use memchr::memmem::Finder;
 
+use super::detail::Edit;
 use super::log::{Call, Log};
+use super::text::Text;
 use crate::error::{IoContext, Result};
 
 /// What is looked for.
 pub struct Scan<'s> {
+    /// What an argument must be.
+    pub fits: &'s (dyn Fn(&[u8]) -> bool + Sync),
     /// The text as JSON holds it: with both quotes, or without the last one.
     pub needle: &'s [u8],
-    /// Whether it may go on.
-    pub open: bool,
+    /// Whether the arguments that fit are to be told.
+    pub spelled: bool,
 }
 
 /// A field of a begin line in which an argument can stand.
@@ -27,14 +33,20 @@ pub enum Place {
     Edits,
 }
 
-/// In which fields of a line the text stands, and which of them the line has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// In which fields of a line the text stands, which of them the line has, and what stands there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hits {
     found: [bool; 4],
     /// Response files were read in.
     pub expanded: bool,
     /// What ran is not what was received.
     pub run: bool,
+    /// The edits, if the text stands in one of them.
+    pub edits: Vec<Edit>,
+    /// Variables that hold it as a word.
+    pub variables: Vec<String>,
+    /// Arguments as given that fit, if they are asked for.
+    pub spelled: Vec<Text>,
 }
 
 impl Hits {
@@ -65,7 +77,8 @@ impl Log {
                 .map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
                 .collect()
         });
-        let mut found = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        let mut found: Vec<(&Call, Hits)> =
+            parts.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
         found.sort_by(|(a, _), (b, _)| (a.start, &a.id).cmp(&(b.start, &b.id)));
         Ok(found)
     }
@@ -91,7 +104,7 @@ impl Log {
             for call in now {
                 let at = usize::try_from(call.begin_line.0 - from).unwrap_or(usize::MAX);
                 let line = &block[at..at + call.begin_line.1];
-                if let Some(hits) = look(line, &needle, &keys) {
+                if let Some(hits) = look(line, scan, &needle, &keys) {
                     found.push((*call, hits));
                 }
             }
@@ -102,11 +115,12 @@ impl Log {
 }
 
 /// Where in a line the text stands.
-fn look(line: &[u8], needle: &Finder<'_>, keys: &[Finder<'_>; 4]) -> Option<Hits> {
+fn look(line: &[u8], scan: &Scan<'_>, needle: &Finder<'_>, keys: &[Finder<'_>; 4]) -> Option<Hits> {
     let mut at = needle.find(line)?;
     let starts: [Option<usize>; 4] = std::array::from_fn(|key| keys[key].find(line));
     let mut hits = Hits { expanded: starts[1].is_some(), run: starts[2].is_some(), ..Hits::default() };
-    let other = other_fields(line);
+    let other = OTHERS.map(|key| memchr::memmem::rfind(line, key));
+    let given = if hits.expanded { Place::Expanded } else { Place::Argv } as usize;
     loop {
         // The field is that whose key stands last before the text.
         let field = starts.iter().enumerate().filter(|(_, start)| start.is_some_and(|start| start < at));
@@ -114,19 +128,34 @@ fn look(line: &[u8], needle: &Finder<'_>, keys: &[Finder<'_>; 4]) -> Option<Hits
             && !other.iter().flatten().any(|key| *key < at && Some(*key) > *start)
         {
             hits.found[field] = true;
+            if scan.spelled && field == given {
+                hits.spelled.extend(value::<Text>(&line[at..]).filter(|text| (scan.fits)(text.bytes())));
+            }
         }
         match needle.find(&line[at + 1..]) {
             Some(next) => at += 1 + next,
             None => break,
         }
     }
+    if hits.has(Place::Edits)
+        && let Some(start) = starts[Place::Edits as usize]
+    {
+        hits.edits = value(&line[start + KEYS[Place::Edits as usize].len() - 1..]).unwrap_or_default();
+    }
+    if let Some(start) = other[0].filter(|_| hits.found[given]) {
+        let env: BTreeMap<String, Text> = value(&line[start + OTHERS[0].len() - 1..]).unwrap_or_default();
+        let holds = |value: &Text| value.bytes().split(u8::is_ascii_whitespace).any(|word| (scan.fits)(word));
+        hits.variables = env.into_iter().filter(|(_, value)| holds(value)).map(|(name, _)| name).collect();
+    }
     hits.found.contains(&true).then_some(hits)
 }
 
-/// Where the other fields begin that may stand behind those with arguments.
-fn other_fields(line: &[u8]) -> [Option<usize>; 4] {
-    [&b",\"env\":{"[..], b",\"disp\":\"", b",\"files\":[", b",\"libs\":["]
-        .map(|key| memchr::memmem::rfind(line, key))
+/// How the other fields begin that may stand behind those with arguments; the variables first.
+const OTHERS: [&[u8]; 5] = [b",\"env\":{", b",\"disp\":\"", b",\"files\":[", b",\"libs\":[", b",\"seen\":["];
+
+/// The value at the start of a text, whatever follows it.
+fn value<T: serde::de::DeserializeOwned>(text: &[u8]) -> Option<T> {
+    serde_json::Deserializer::from_slice(text).into_iter().next()?.ok()
 }
 
 #[cfg(test)]
@@ -134,7 +163,8 @@ mod tests {
     use super::*;
 
     fn places(line: &str, needle: &str) -> Option<Vec<Place>> {
-        let hits = look(line.as_bytes(), &Finder::new(needle), &KEYS.map(Finder::new))?;
+        let scan = Scan { fits: &|arg| arg == b"-v", needle: needle.as_bytes(), spelled: false };
+        let hits = look(line.as_bytes(), &scan, &Finder::new(needle), &KEYS.map(Finder::new))?;
         let all = [Place::Argv, Place::Expanded, Place::Run, Place::Edits];
         Some(all.into_iter().filter(|place| hits.has(*place)).collect())
     }

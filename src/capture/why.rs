@@ -1,12 +1,12 @@
 //! Where a file came from: the call that made it, and behind its inputs the calls that made those. And where a
 //! flag came from or went: which calls were given it, which rule put it in or took it out.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 use crosswheel_shim::plan::Kind;
 
-use super::detail::Detail;
+use super::detail::{Detail, Edit};
 use super::glob::Glob;
 use super::log::{Call, Log, Outcome};
 use super::scan::{Place, Scan};
@@ -261,8 +261,33 @@ impl Asked {
         json[..json.len() - usize::from(self.open)].to_vec()
     }
 
-    fn fits(&self, arg: &Text) -> bool {
-        if self.open { arg.bytes().starts_with(&self.text) } else { arg.bytes() == self.text }
+    fn fits(&self, arg: &[u8]) -> bool {
+        if self.open { arg.starts_with(&self.text) } else { arg == self.text }
+    }
+}
+
+impl Flag {
+    fn edit(&mut self, call: &Call, edit: Edit, asked: &Asked) {
+        let fits = |args: &[Text]| args.iter().any(|arg| asked.fits(arg.bytes()));
+        let (before, after, note) = (fits(&edit.before), fits(&edit.after), edit.is_note());
+        if asked.open && !note {
+            for arg in edit.after.iter().filter(|arg| asked.fits(arg.bytes())) {
+                self.spellings.entry(arg.clone()).or_default().1 += 1;
+            }
+        }
+        let rule = (edit.rule, edit.why);
+        if note {
+            if before {
+                self.noted.entry(rule).or_default().take(call);
+            }
+            return;
+        }
+        if before {
+            self.removed.entry(rule.clone()).or_default().take(call);
+        }
+        if after {
+            self.added.entry(rule).or_default().take(call);
+        }
     }
 }
 
@@ -270,7 +295,7 @@ impl Asked {
 pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
     let mut found = Flag::default();
     let needle = asked.needle();
-    let scan = Scan { needle: &needle, open: asked.open };
+    let scan = Scan { fits: &|arg| asked.fits(arg), needle: &needle, spelled: asked.open };
     for (call, hits) in log.scan(&scan)? {
         let given = hits.has(if hits.expanded { Place::Expanded } else { Place::Argv });
         if given {
@@ -279,44 +304,14 @@ pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
         if if hits.run { hits.has(Place::Run) } else { given } {
             found.ran.take(call);
         }
-        let sampled = given && found.received.count <= Sample::MOST;
-        if !(hits.has(Place::Edits) || sampled || asked.open) {
-            continue;
+        for name in hits.variables {
+            found.variables.entry(name).or_default().take(call);
         }
-        let detail = log.detail(call)?;
-        for edit in &detail.edits {
-            let rule = || (edit.rule.clone(), edit.why.clone());
-            let before = edit.before.iter().any(|arg| asked.fits(arg));
-            let after = edit.after.iter().any(|arg| asked.fits(arg));
-            if edit.is_note() {
-                if before {
-                    found.noted.entry(rule()).or_default().take(call);
-                }
-                continue;
-            }
-            if after {
-                found.added.entry(rule()).or_default().take(call);
-            }
-            if before {
-                found.removed.entry(rule()).or_default().take(call);
-            }
+        for arg in hits.spelled {
+            found.spellings.entry(arg).or_default().0 += 1;
         }
-        if given {
-            for (name, value) in &detail.env {
-                let words = value.bytes().split(|byte| byte.is_ascii_whitespace());
-                if words.map(Text::from).any(|word| asked.fits(&word)) {
-                    found.variables.entry(name.clone()).or_default().take(call);
-                }
-            }
-        }
-        if asked.open {
-            for arg in detail.given().iter().filter(|arg| asked.fits(arg)) {
-                found.spellings.entry(arg.clone()).or_default().0 += 1;
-            }
-            let put_in = detail.edits.iter().filter(|edit| !edit.is_note()).flat_map(|edit| &edit.after);
-            for arg in put_in.filter(|arg| asked.fits(arg)) {
-                found.spellings.entry(arg.clone()).or_default().1 += 1;
-            }
+        for edit in hits.edits {
+            found.edit(call, edit, asked);
         }
     }
     let samples =
@@ -328,23 +323,19 @@ pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
     Ok((!nothing).then_some(found))
 }
 
-/// What a flag that was never seen may have been meant to be.
+/// What a flag that was never seen may have been meant to be: one that begins with the same letter.
 pub fn near_flags(log: &Log, flag: &str) -> Result<String> {
-    let mut known: HashSet<String> = HashSet::new();
-    for call in &log.calls {
-        let detail = log.detail(call)?;
-        for arg in detail.given().iter().chain(detail.ran()) {
-            if let Ok(text) = std::str::from_utf8(arg.bytes())
-                && text.starts_with('-')
-                && (2..80).contains(&text.len())
-                && !known.contains(text)
-            {
-                known.insert(text.to_owned());
-            }
-        }
+    let start: String = flag.chars().take(2).collect();
+    let asked = Asked { text: start.into_bytes(), open: true };
+    let needle = asked.needle();
+    let scan = Scan { fits: &|arg| asked.fits(arg), needle: &needle, spelled: true };
+    let mut known: BTreeSet<Text> = BTreeSet::new();
+    for (_, hits) in log.scan(&scan)? {
+        let put_in = hits.edits.into_iter().flat_map(|edit| edit.after);
+        known.extend(hits.spelled.into_iter().chain(put_in));
     }
-    let mut known: Vec<&str> = known.iter().map(String::as_str).collect();
-    known.sort_unstable();
+    let known: Vec<&str> = known.iter().filter_map(|text| std::str::from_utf8(text.bytes()).ok()).collect();
+    let known: Vec<&str> = known.into_iter().filter(|text| (2..80).contains(&text.len())).collect();
     Ok(near::close(flag, &known))
 }
 
