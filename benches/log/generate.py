@@ -5,7 +5,7 @@ import json
 import random
 import sys
 
-FLAGS = """-pipe -D_FILE_OFFSET_BITS=64 -Wall -Winvalid-pch -std=c11 -O3 -g -fPIC -fvisibility=hidden
+FLAGS = """-pipe -DSOME_NAME_OF_A_FEATURE_THAT_IS_ASKED_FOR=1 -DANOTHER_FEATURE_WITH_A_NAME=1 -DPACKAGE_VERSION_TEXT=2.4.0.dev0+git20260101 -D_FILE_OFFSET_BITS=64 -Wall -Winvalid-pch -std=c11 -O3 -g -fPIC -fvisibility=hidden
 -fdiagnostics-color=never -fno-strict-aliasing -fno-strict-overflow -fwrapv -fstack-protector-strong -Wextra -Wformat
 -Wsign-compare -Wno-unused-function -Wno-unused-parameter -Wlogical-op -Werror=format-security -msse3 -mavx2 -pthread
 -DNDEBUG -DNPY_NO_DEPRECATED_API=0 -DNPY_INTERNAL_BUILD -DHAVE_NPY_CONFIG_H -D_LARGEFILE_SOURCE=1
