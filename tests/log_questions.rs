@@ -7,6 +7,7 @@ mod records;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -453,7 +454,6 @@ fn a_build_that_was_killed_leaves_every_finished_call_and_those_in_flight() {
     let script = "n=0; while [ $n -lt 40 ]; do gcc -c a.c -o $n.o; n=$((n+1)); done; gcc -c slow.c & gcc -c slow.c -o t.o & echo; wait";
     let mut run = home.crosswheel(&["run", "-q", "--family", "host", "--", "sh", "-c", script]);
     let path = format!("{}:/usr/bin:/bin", home.path("real").display());
-    use std::os::unix::process::CommandExt;
     let mut build = run.env("PATH", path).process_group(0).stdout(Stdio::piped()).spawn().unwrap();
     BufReader::new(build.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
     let in_flight = |home: &Home| json_of(&home.path(""), &["stats"])["in_flight"].as_u64();
@@ -518,7 +518,7 @@ fn every_verb_tells_what_is_wrong_with_what_is_no_record_and_answers_from_one_th
     write(&at("torn"), &text.as_bytes()[..text.len() - 9]);
     for verb in verbs.iter().filter(|verb| !["bundle"].contains(&verb[0])) {
         let (code, stdout, stderr) = log(home.path(), &[*verb, &["torn"][..]].concat());
-        let expected = if verb[0] == "diff" { 1 } else { 0 };
+        let expected = i32::from(verb[0] == "diff");
         assert_eq!(code, Some(expected), "{verb:?} {stderr}");
         assert!(
             !stdout.is_empty() && stderr.contains("the last line is cut off") || verb.contains(&"--follow"),

@@ -240,8 +240,11 @@ fn difference(one: &[Text], two: &[Text]) -> Words {
 
 fn bags(one: &[Text], two: &[Text]) -> Words {
     let mut counts: HashMap<&Text, isize> = HashMap::new();
-    one.iter().for_each(|word| *counts.entry(word).or_default() += 1);
-    two.iter().for_each(|word| *counts.entry(word).or_default() -= 1);
+    for (list, sign) in [(one, 1), (two, -1)] {
+        for word in list {
+            *counts.entry(word).or_default() += sign;
+        }
+    }
     let only = |list: &[Text], sign: isize| {
         let mut left = counts.clone();
         let takes = |word: &&Text| {

@@ -221,15 +221,18 @@ fn only_file(detail: &Detail) -> Option<(&Text, &[Text])> {
     Some((file, expanded.get(at..expanded.len().checked_sub(after)?)?))
 }
 
+/// Response files as they are now.
+pub(super) struct Disk<'c>(pub(super) &'c Call);
+
+impl Files for Disk<'_> {
+    fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
+        std::fs::read(self.0.resolve(&Text::from(path))).ok()
+    }
+}
+
 /// Whether the files that a response file names are as they were, too: those whose words were read from the record.
 fn nested_stand(call: &Call, line: &Line<'_>, origin: usize) -> bool {
     let Some(path) = line.argv().get(origin).and_then(|arg| arg.strip_prefix(b"@")) else { return true };
-    struct Disk<'c>(&'c Call);
-    impl Files for Disk<'_> {
-        fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
-            std::fs::read(self.0.resolve(&Text::from(path))).ok()
-        }
-    }
     let argument = [b"@", path].concat();
     let alone = [argument.as_slice()];
     let disk = Line::read(&alone, &Disk(call));

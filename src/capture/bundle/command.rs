@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use crosswheel_shim::args::Line;
 use crosswheel_shim::plan::{Dialect, Effect, Kind};
 
 use super::super::log::{Call, Log};
-use super::super::rerun::Rerun;
+use super::super::rerun::{Disk, Rerun};
 use super::super::text::Text;
 use crate::error::Result;
 use crate::toolchain::reading::{Part, parts};
@@ -194,13 +195,6 @@ impl CallWords {
 }
 
 fn read_in(call: &Call, arg: &Text) -> Vec<Vec<u8>> {
-    use crosswheel_shim::args::{Files, Line};
-    struct Disk<'c>(&'c Call);
-    impl Files for Disk<'_> {
-        fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
-            std::fs::read(self.0.resolve(&Text::from(path))).ok()
-        }
-    }
     let line = [arg.bytes()];
     Line::read(&line, &Disk(call)).words().iter().map(|word| word.text.to_vec()).collect()
 }

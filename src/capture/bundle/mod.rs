@@ -17,6 +17,7 @@ mod gather;
 mod pack;
 mod script;
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -164,7 +165,8 @@ fn versions(words: &CallWords) -> Vec<u8> {
     let mut text = format!("crosswheel {}\n", env!("CARGO_PKG_VERSION"));
     let mut tell = |program: &Path| {
         let said = ask(program, &["--version"], manner).unwrap_or_else(|why| format!("({why})\n"));
-        text += &format!("\n{} --version\n{said}", program.display());
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{} --version\n{said}", program.display());
     };
     let real = words.real.path();
     tell(real);

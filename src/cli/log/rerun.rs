@@ -88,7 +88,7 @@ fn json(rerun: &Rerun) -> Vec<u8> {
     let mut out = out::Json::new();
     out.open('{');
     out.text("folder", &rerun.folder);
-    out.list("argv", rerun.flat().into_iter());
+    out.list("argv", rerun.flat());
     out.key("env");
     out.open('{');
     for (name, value) in &rerun.set {

@@ -189,7 +189,9 @@ fn json(log: &Log, stats: &Stats<'_>) -> Vec<u8> {
     for (key, rules) in [("edits", &counts.edits), ("notes", &counts.notes)] {
         json.key(key);
         json.open('{');
-        rules.iter().for_each(|(rule, count)| json.number(rule, count));
+        for (rule, count) in rules {
+            json.number(rule, count);
+        }
         json.close('}');
     }
     json.each("caches", &stats.caches, |json, (path, cached)| {
