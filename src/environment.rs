@@ -46,6 +46,7 @@ variables! {
     CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
     CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
     CPP: Both, "The C preprocessor: a path in it is replaced by a name in the shim folder.";
+    CROSSWHEEL_PARENT: Set, "For the tool that a call runs, if the call is recorded: its id, so that calls of the shim which the tool makes are known to be inside of it.";
     CXX: Both, "The C++ compiler, likewise.";
     F77: Both, "The Fortran compiler of old build systems, likewise.";
     F90: Both, "The Fortran compiler of old build systems, likewise.";

@@ -100,7 +100,7 @@ fn host() -> Record {
 
 /// A record of one link.
 fn linked(path: &str, bytes: &[u8]) -> Record {
-    let begin = json!({"kind": "link", "in": ["a.c"], "out": [path]});
+    let begin = json!({"kind": "link", "lang": [], "in": ["a.c"], "out": [path]});
     host().call("aaaaaaaaaaaa", &begin, &json!({"made": [made(path, bytes)]}))
 }
 
@@ -239,7 +239,7 @@ fn the_marker_for_the_loader_must_be_that_of_the_family() {
     ] {
         let shop = Shop::new();
         let library = shop.link("x.so", flags);
-        let begin = json!({"kind": "link", "out": ["x.so"]});
+        let begin = json!({"kind": "link", "lang": [], "out": ["x.so"]});
         let record = Record::of(&json!({"family": family}));
         let record = record.call("aaaaaaaaaaaa", &begin, &json!({"made": [made("x.so", &library)]}));
         let report = shop.audit(&record, &[("demo/x.so", &library)]);
@@ -274,7 +274,7 @@ fn an_object_is_noted_and_no_fault() {
     let record = host().call("aaaaaaaaaaaa", &json!({}), &json!({}));
     let report = shop.audit(&record, &[("demo/a.o", &shop.bytes("a.o"))]);
     assert_eq!(codes(&report), ["untraced-object"]);
-    assert!(report.findings[0].what.contains("call aaaaaaaaaaaa made one of its name"), "{report:?}");
+    assert!(report.findings[0].what.contains("call aaaaaaaaaaaa made one of it"), "{report:?}");
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn the_command_fails_on_faults_and_takes_the_log_beside_the_wheel() {
     shop.wheel(WHEEL, &[("demo/x.so", &library)]);
     let (status, text) = command(shop.0.path(), &[WHEEL]);
     assert_eq!(status, Some(0), "{text}");
-    assert!(text.ends_with("1 wheel, 1 ELF file: 0 faults, 0 notes\n"), "{text}");
+    assert!(text.ends_with("1 wheel, 1 binary file: 0 faults, 0 notes\n"), "{text}");
 
     let other = "other-1.0-cp311-cp311-linux_x86_64.whl";
     shop.wheel(other, &[("demo/y.so", &shop.link("y.so", &["-O3"]))]);

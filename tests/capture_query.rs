@@ -36,8 +36,9 @@ fn counts_are_sums_over_the_calls() {
             &json!({}),
         )
         .call("02", &json!({"probe": "conftest"}), &json!({"exit": 1}))
-        .call("03", &json!({"kind": "link"}), &json!({"exit": 1}))
+        .begin("03", &json!({"kind": "link"}))
         .call("04", &json!({"kind": "link", "parent": "03"}), &json!({"exit": 1}))
+        .end("03", &json!({"exit": 1}))
         .call("05", &json!({}), &json!({"retry": {"exit": 0, "demoted": ["a", "b"]}}))
         .call("06", &json!({}), &json!({"exit": 1, "retry": {"exit": 1, "demoted": ["c"]}}))
         .begin("07", &json!({"kind": "query"}));

@@ -36,6 +36,20 @@ fn the_session_says_what_was_set_up() {
 }
 
 #[test]
+fn a_parent_is_believed_only_while_it_runs() {
+    let inside = |parent: &str| json!({"parent": parent});
+    let record = Record::new()
+        .begin("aaaaaaaaaaaa", &json!({}))
+        .call("bbbbbbbbbbbb", &inside("aaaaaaaaaaaa"), &json!({}))
+        .end("aaaaaaaaaaaa", &json!({}))
+        .call("cccccccccccc", &inside("aaaaaaaaaaaa"), &json!({}))
+        .call("dddddddddddd", &inside("eeeeeeeeeeee"), &json!({}));
+    let log = read(record.text().as_bytes()).unwrap();
+    let parents: Vec<_> = log.calls.iter().map(|call| call.parent.as_deref()).collect();
+    assert_eq!(parents, [None, Some("aaaaaaaaaaaa"), None, None]);
+}
+
+#[test]
 fn calls_are_begins_joined_with_their_ends_and_sorted_by_start() {
     let record = Record::new()
         .begin("000000000002", &json!({"t": 20}))

@@ -85,9 +85,29 @@ fn why_follows_libraries_by_name_and_says_where_only_the_name_is_known() {
     let link =
         json!({"kind": "link", "in": ["/usr/crt.o"], "out": ["x.so"], "argv": ["cc", "-lz", "-o", "x.so"]});
     let record = record.call("03", &link, &json!({}));
-    call(record, "04", "link", &["copied/libz.a"], "y.so").write(home.path());
+    let record = call(record, "04", "link", &["copied/libz.a"], "y.so");
+    let found = json!({"kind": "link", "in": [], "out": ["z.so"], "argv": ["cc", "-lz"], "libs": [{"arg": "-lz", "path": "libz.a", "seen": [8, 9]}]});
+    let record = record.call("05", &found, &json!({}));
+    let made = json!({"made": [{"path": "libs/q.a", "size": 70, "sha256": "00"}]});
+    let record = record.call("06", &json!({"kind": "archive", "in": [], "out": ["libs/q.a"]}), &made);
+    let other = |id: &str, size: u64, record: Record| {
+        record.call(
+            id,
+            &json!({"kind": "link", "in": ["else/q.a"], "out": [format!("{id}.so")], "seen": [[size, 9]]}),
+            &json!({}),
+        )
+    };
+    other("08", 71, other("07", 70, record)).write(home.path());
+    let inner = |name: &str| json_of(home.path(), &["why", name, "."])["files"][0]["inputs"][0].clone();
+    assert_eq!((&inner("z.so")["call"], &inner("z.so")["by_name"]), (&json!("02"), &Value::Null));
+    assert_eq!((&inner("07.so")["call"], &inner("07.so")["by_name"]), (&json!("06"), &json!(true)));
+    assert_eq!(inner("08.so")["call"], Value::Null, "another size is another file");
     let (_, stdout, _) = log(home.path(), &["why", "x.so", "."]);
-    assert!(stdout.contains("-lz  ← 02 archive by ar\n"), "{stdout}");
+    assert!(
+        stdout.contains("-lz  ← made elsewhere? 02 archive by ar of a.o\n")
+            || stdout.contains("-lz  ← made elsewhere? 02 archive by ar\n"),
+        "{stdout}"
+    );
     let (_, stdout, _) = log(home.path(), &["why", "y.so", "."]);
     assert!(stdout.contains("copied/libz.a  ← made elsewhere? 02 archive by ar\n"), "{stdout}");
 }

@@ -31,7 +31,7 @@ fn a_name_may_carry_a_triplet_and_a_version() {
         ("gcc-ar", "gcc-ar", Role::Ar, Some(Ar), "", ""),
         ("gcc-ar-12", "gcc-ar", Role::Ar, Some(Ar), "", "12"),
         ("llvm-ranlib-14", "llvm-ranlib", Role::Ranlib, Some(Plain), "", "14"),
-        ("objcopy", "objcopy", Role::Objcopy, Some(Plain), "", ""),
+        ("objcopy", "objcopy", Role::Objcopy, Some(crosswheel_shim::plan::Dialect::Objcopy), "", ""),
         ("ccache", "ccache", Role::Launcher, Some(Plain), "", ""),
         ("x86_64-linux-gnu-gcc", "gcc", Role::Cc, Some(Gcc), "x86_64-linux-gnu", ""),
         ("x86_64-linux-gnu-gcc-12", "gcc", Role::Cc, Some(Gcc), "x86_64-linux-gnu", "12"),

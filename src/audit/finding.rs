@@ -49,6 +49,20 @@ findings! {
     WrongTag = "wrong-tag", Fault;
     /// The loader would refuse it on processors of the family.
     HigherLevel = "higher-level", Fault;
+    /// A part of it was made by a compiler that went past the shim.
+    PastShim = "past-shim", Fault;
+    /// A part of it was made by no recorded call.
+    ReadyMade = "ready-made", Fault;
+    /// A part of it was compiled below the level of the family.
+    LowerLevel = "lower-level", Fault;
+    /// A part of it came ready-made with a dependency, at no level.
+    DependencyCode = "dependency-code", Note;
+    /// A part of it was made by a compiler that is not told the level.
+    ForeignCompiler = "foreign-compiler", Note;
+    /// A part of it was changed between its call and the link.
+    ChangedInput = "changed-input", Note;
+    /// A compiler went past the shim, and what it made is in none of the wheels.
+    PastShimElsewhere = "past-shim-elsewhere", Note;
     /// Its code names the shim folder.
     ShimPathLeak = "shim-path-leak", Fault;
     /// A text in the wheel names the shim folder, and so differs from build to build.
@@ -57,7 +71,7 @@ findings! {
     Unreadable = "unreadable", Fault;
     /// The loader would not refuse it on processors below the family.
     NoMarker = "no-marker", Note;
-    /// An object; the record does not hold what compiles made, only what links made.
+    /// An object, known by its name alone: the record does not hold what compiles made, only what links made.
     UntracedObject = "untraced-object", Note;
     /// A wheel for one platform, with nothing in it that is.
     NoElf = "no-elf", Note;
@@ -118,8 +132,10 @@ pub enum Evidence {
     BuildId,
     /// The same loadable segments.
     Load,
-    /// The same bytes.
+    /// The same bytes, by their digest.
     Sha256,
+    /// The same bytes as in the build's own folder.
+    Content,
 }
 
 impl Evidence {
@@ -130,6 +146,7 @@ impl Evidence {
             Self::BuildId => "build-id",
             Self::Load => "loadable segments",
             Self::Sha256 => "sha256",
+            Self::Content => "content",
         }
     }
 }
@@ -150,6 +167,8 @@ pub struct Checked {
     pub call: Option<String>,
     /// By what that is known.
     pub evidence: Option<Evidence>,
+    /// How many recorded compiles it is made of.
+    pub compiles: usize,
 }
 
 /// The outcome of an audit.

@@ -1,5 +1,5 @@
-//! The bytes of a wheel's members. An ELF file is known by its magic, not by its name, and read whole;
-//! anything else passes by in pieces, so that a wheel's data never fills the memory.
+//! The bytes of a wheel's members. An ELF file and a static library are known by their magic, not by their name, and
+//! read whole; anything else passes by in pieces, so that a wheel's data never fills the memory.
 
 use std::io::{self, Read};
 
@@ -28,23 +28,41 @@ impl Needle {
 /// What was seen in a member.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// All of it, if it is an ELF file.
-    pub(super) elf: Option<Vec<u8>>,
+    /// All of it, if it is an ELF file or a static library.
+    pub(super) binary: Option<Binary>,
     /// Where the path is, such as `on line 3`.
     pub(super) leak: Option<String>,
 }
 
-const MAGIC: &[u8] = b"\x7fELF";
+/// A member that holds machine code.
+#[derive(Debug)]
+pub(super) enum Binary {
+    Elf(Vec<u8>),
+    /// As `ar` makes it; a thin one holds no code.
+    Archive(Vec<u8>),
+}
+
+/// The kind of binary file that begins like this.
+fn kind(start: &[u8]) -> Option<fn(Vec<u8>) -> Binary> {
+    if start.starts_with(b"\x7fELF") {
+        Some(Binary::Elf)
+    } else if start.starts_with(b"!<arch>\n") {
+        Some(Binary::Archive)
+    } else {
+        None
+    }
+}
+
 const PIECE: usize = 1 << 18;
 
 /// Reads a member to its end, so that its checksum is verified.
 pub(super) fn scan(from: &mut impl Read, needle: Option<&Needle>) -> io::Result<Scan> {
     let mut window = Vec::new();
     from.take(PIECE as u64).read_to_end(&mut window)?;
-    if window.starts_with(MAGIC) {
+    if let Some(binary) = kind(&window) {
         from.read_to_end(&mut window)?;
         let leak = needle.and_then(|needle| needle.pattern.find(&window)).map(|found| at_byte(found.start()));
-        return Ok(Scan { elf: Some(window), leak });
+        return Ok(Scan { binary: Some(binary(window)), leak });
     }
     let binary = window.contains(&0);
     let (mut bytes, mut lines, mut leak) = (0, 0, None);
@@ -62,7 +80,7 @@ pub(super) fn scan(from: &mut impl Read, needle: Option<&Needle>) -> io::Result<
         lines += newlines(&window[..done]);
         window.drain(..done);
         if from.take(PIECE as u64).read_to_end(&mut window)? == 0 {
-            return Ok(Scan { elf: None, leak });
+            return Ok(Scan { binary: None, leak });
         }
     }
 }

@@ -8,26 +8,37 @@
 //! | [`finding`] | what can be found, and how grave it is |
 //! | [`expect`] | what a wheel of a family must be |
 //! | [`trace`] | which call made a file, and why none did |
+//! | [`lineage`] | what a linked file is made of, back to its compiles |
+//! | [`parts`] | what to say of these parts |
+//! | [`unseen`] | compilers that went past the shim |
 //! | [`member`] | the bytes of a wheel's members |
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crosswheel_shim::elf as shim_elf;
+use crosswheel_shim::elf::{self as shim_elf, Machine};
 
-use crate::capture::Log;
+use crate::capture::{Call, Log};
 use crate::elf::{self, Marks};
 use crate::error::{Error, IoContext, Result};
+use crate::toolchain::Toolchains;
 
 pub mod expect;
 pub mod finding;
+mod lineage;
 mod member;
+mod parts;
 mod trace;
+mod unseen;
 
 pub use expect::Expected;
 pub use finding::{Checked, Code, Evidence, Finding, Report, Severity};
 
-use member::{Needle, Scan};
+use lineage::{Lineage, Part};
+use member::{Binary, Needle, Scan};
+use parts::Parts;
 use trace::Index;
 
 /// Audits wheels that were made in the session of `log`.
@@ -35,12 +46,30 @@ use trace::Index;
 /// Fails only if a file is no wheel at all; all else is in the report.
 pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Report> {
     let index = Index::new(log);
+    let lineage = Lineage::new(log);
     let needle = Needle::new(log.session.bin.bytes());
+    let marches = match expected.level {
+        Some(_) => Toolchains::builtin()?.marches().into_iter().collect(),
+        None => BTreeMap::new(),
+    };
+    let parts = Parts { log, expected, marches: &marches };
     let mut report = Report { wheels: wheels.len(), ..Report::default() };
+    let mut past = BTreeSet::new();
     for wheel in wheels {
-        Wheel { path: wheel, log, expected, index: &index, needle: needle.as_ref(), report: &mut report }
-            .audit()?;
+        Wheel {
+            path: wheel,
+            log,
+            expected,
+            index: &index,
+            lineage: &lineage,
+            parts: &parts,
+            needle: needle.as_ref(),
+            past: &mut past,
+            report: &mut report,
+        }
+        .audit()?;
     }
+    elsewhere(log, &past, &mut report);
     if log.damage.any() {
         let what = format!("the record is damaged: {}", log.damage.sentences().join("; "));
         let hint = "what was made by a call that was lost cannot be traced; build again to be sure";
@@ -52,24 +81,52 @@ pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Repor
     Ok(report)
 }
 
+/// Tells of compilers that went past the shim for something that is in none of the wheels, such as a generator that
+/// is built for this machine on purpose.
+fn elsewhere(log: &Log, past: &BTreeSet<PathBuf>, report: &mut Report) {
+    if !report.passed() {
+        return;
+    }
+    let unseen = log.calls.iter().filter(|call| call.probe.is_none() && unseen::by_unseen_driver(log, call));
+    let made: BTreeSet<PathBuf> =
+        unseen.flat_map(|call| call.outputs.iter().map(|output| call.resolve(output))).collect();
+    let others: Vec<&PathBuf> = made.difference(past).collect();
+    let Some(first) = others.first() else { return };
+    let what = format!(
+        "{} file{} made by a compiler that went past the shim ({}{}); none was traced into the wheel",
+        others.len(),
+        if others.len() == 1 { " was" } else { "s were" },
+        first.file_name().unwrap_or_default().to_string_lossy(),
+        if others.len() == 1 { "" } else { ", …" }
+    );
+    report.findings.push(Finding::new(Code::PastShimElsewhere, &log.path, None, what, unseen::HINT));
+}
+
 /// One wheel under audit.
 struct Wheel<'a> {
     path: &'a Path,
     log: &'a Log,
     expected: &'a Expected,
     index: &'a Index<'a>,
+    lineage: &'a Lineage<'a>,
+    parts: &'a Parts<'a>,
     needle: Option<&'a Needle>,
+    /// What compilers made that went past the shim, as far as it is in a wheel.
+    past: &'a mut BTreeSet<PathBuf>,
     report: &'a mut Report,
 }
 
 impl Wheel<'_> {
     fn audit(&mut self) -> Result<()> {
+        if self.path.is_dir() {
+            return self.folder(self.path);
+        }
         let file = File::open(self.path).context("cannot open", self.path)?;
         let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| {
             Error::failed(format!("{}: is no wheel: {error}", self.path.display()))
-                .hint("a wheel is a zip file whose name ends in .whl")
+                .hint("a wheel is a zip file whose name ends in .whl; a folder may be audited, too")
         })?;
-        let mut elves = 0;
+        let mut binaries = 0;
         for place in 0..archive.len() {
             let mut entry = match archive.by_index(place) {
                 Ok(entry) if entry.is_dir() => continue,
@@ -80,19 +137,49 @@ impl Wheel<'_> {
                 }
             };
             let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
-            match member::scan(&mut entry, self.needle) {
-                Err(error) => self.unreadable(Some(&name), &error.to_string()),
-                Ok(scan) => {
-                    self.leak(&name, &scan);
-                    if let Some(bytes) = scan.elf {
-                        elves += 1;
-                        self.elf(&name, &bytes);
-                    }
-                }
+            binaries += usize::from(self.member(&name, &mut entry));
+        }
+        self.tag(binaries);
+        Ok(())
+    }
+
+    /// A folder in the place of a wheel: what is installed, or what a build made.
+    fn folder(&mut self, folder: &Path) -> Result<()> {
+        let mut entries = std::fs::read_dir(folder)
+            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+            .context("cannot list", folder)?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            let kind = entry.file_type().context("cannot look at", &path)?;
+            if kind.is_dir() {
+                self.folder(&path)?;
+            } else if kind.is_file() {
+                let name = path.strip_prefix(self.path).unwrap_or(&path).to_string_lossy().into_owned();
+                let mut file = File::open(&path).context("cannot open", &path)?;
+                self.member(&name, &mut file);
             }
         }
-        self.tag(elves);
         Ok(())
+    }
+
+    /// Audits one member; whether it holds machine code.
+    fn member(&mut self, name: &str, from: &mut impl Read) -> bool {
+        match member::scan(from, self.needle) {
+            Err(error) => {
+                self.unreadable(Some(name), &error.to_string());
+                false
+            }
+            Ok(scan) => {
+                self.leak(name, &scan);
+                match &scan.binary {
+                    Some(Binary::Elf(bytes)) => self.elf(name, bytes),
+                    Some(Binary::Archive(bytes)) => self.archive(name, bytes),
+                    None => {}
+                }
+                scan.binary.is_some()
+            }
+        }
     }
 
     fn find(&mut self, code: Code, member: Option<&str>, what: impl Into<String>, hint: impl Into<String>) {
@@ -108,7 +195,7 @@ impl Wheel<'_> {
         let what = format!("holds the path of the shim folder, {}, {place}", self.log.session.bin.lossy());
         // Meson looks a compiler cache up by itself and names it by its path, and some packages write down how they
         // were built. Such a text changes nothing of what runs; a path in code may be looked up.
-        let code = if scan.elf.is_some() { Code::ShimPathLeak } else { Code::ShimPathInText };
+        let code = if scan.binary.is_some() { Code::ShimPathLeak } else { Code::ShimPathInText };
         self.find(
             code,
             Some(member),
@@ -127,30 +214,80 @@ impl Wheel<'_> {
             );
         };
         let marks = Marks::of(bytes);
-        let traced = self.index.trace(bytes, &facts);
-        self.report.checked.push(Checked {
-            wheel: self.path.to_owned(),
-            member: member.to_owned(),
-            machine: elf::name(facts.machine),
-            isa: marks.isa,
-            call: traced.as_ref().map(|(call, _)| call.id.clone()),
-            evidence: traced.as_ref().map(|(_, evidence)| *evidence),
-        });
-        if let Some(machine) = self.expected.machine.filter(|machine| *machine != facts.machine) {
-            let what =
-                format!("is for {}, and {} was asked for", elf::name(facts.machine), elf::name(machine));
-            self.find(
-                Code::WrongMachine,
-                Some(member),
-                what,
-                "if it was built, see its call with `crosswheel log ls --output`; if not, it came with the source",
-            );
-        }
+        let traced = self.index.trace(bytes, &facts).or_else(|| self.index.object(member, bytes, &facts));
+        self.checked(member, elf::name(facts.machine), marks.isa, traced);
+        self.machine(member, "", facts.machine);
         if traced.is_none() {
             let (code, what, hint) = self.index.untraced(member, &facts, &marks, self.expected);
             self.find(code, Some(member), what, hint);
         } else if facts.e_type != shim_elf::ET_REL {
             self.level(member, marks.isa);
+        }
+    }
+
+    /// A static library: each object in it is for the machine, and a recorded call made it as it is.
+    fn archive(&mut self, member: &str, bytes: &[u8]) {
+        let objects = match trace::objects(bytes) {
+            Ok(objects) => objects,
+            Err(why) => return self.unreadable(Some(member), &why),
+        };
+        let machines: BTreeSet<_> = objects.iter().map(|(_, machine)| *machine).collect();
+        let named: Vec<String> = machines.iter().map(|machine| elf::name(*machine)).collect();
+        let traced = self.index.whole(bytes);
+        self.checked(member, named.join(", "), None, traced);
+        for machine in machines {
+            if let Some((object, _)) = objects.iter().find(|(_, of)| *of == machine) {
+                self.machine(member, object, machine);
+            }
+        }
+        if traced.is_none() {
+            let (what, hint) = self.index.untraced_archive(member);
+            self.find(Code::Untraced, Some(member), what, hint);
+        }
+    }
+
+    /// Notes that a file was looked at, and what it is made of.
+    fn checked(&mut self, member: &str, machine: String, isa: Option<u8>, traced: Option<(&Call, Evidence)>) {
+        self.report.checked.push(Checked {
+            wheel: self.path.to_owned(),
+            member: member.to_owned(),
+            machine,
+            isa,
+            call: traced.map(|(call, _)| call.id.clone()),
+            evidence: traced.map(|(_, evidence)| evidence),
+            compiles: 0,
+        });
+        if let Some((call, _)) = traced {
+            self.made_of(member, call);
+        }
+    }
+
+    /// The machine that a file, or an object in it, is for.
+    fn machine(&mut self, member: &str, object: &str, machine: Machine) {
+        let Some(asked) = self.expected.machine.filter(|asked| *asked != machine) else { return };
+        let of = if object.is_empty() { String::new() } else { format!("holds {object}, which ") };
+        let what = format!("{of}is for {}, and {} was asked for", elf::name(machine), elf::name(asked));
+        self.find(
+            Code::WrongMachine,
+            Some(member),
+            what,
+            "if it was built, see its call with `crosswheel log ls --output`; if not, it came with the source",
+        );
+    }
+
+    /// What it was linked from.
+    fn made_of(&mut self, member: &str, call: &Call) {
+        let parts = self.lineage.parts(call);
+        self.past.extend(parts.iter().filter_map(|part| match part {
+            Part::Unseen(path, _) => Some(path.clone()),
+            _ => None,
+        }));
+        let (compiles, said) = self.parts.judge(&parts);
+        if let Some(checked) = self.report.checked.last_mut() {
+            checked.compiles = compiles;
+        }
+        for (code, what, hint) in said {
+            self.find(code, Some(member), what, hint);
         }
     }
 

@@ -4,11 +4,14 @@
 
 use std::collections::HashMap;
 
-use crosswheel_shim::elf::{ET_REL, Facts, load_digest, sha256};
-use crosswheel_shim::plan::{Kind, Role};
+use crosswheel_shim::elf::{ET_REL, Facts, Machine, facts as elf_facts, load_digest, sha256};
+use crosswheel_shim::plan::Kind;
+
+use object::read::archive::ArchiveFile;
 
 use super::expect::Expected;
 use super::finding::{Code, Evidence};
+use super::unseen::{self, by_unseen_driver};
 use crate::capture::{Call, Log, Outcome, Text};
 use crate::elf::Marks;
 
@@ -60,7 +63,54 @@ impl<'l> Index<'l> {
         if let Some(call) = load_digest(bytes).and_then(|load| self.loads.get(&*hex(&load))) {
             return Some((call, Evidence::Load));
         }
+        self.whole(bytes)
+    }
+
+    /// The call that made a file of these very bytes.
+    pub(super) fn whole(&self, bytes: &[u8]) -> Option<(&'l Call, Evidence)> {
         self.files.get(&*hex(&sha256(bytes))).map(|call| (*call, Evidence::Sha256))
+    }
+
+    /// The call that made an object: the record does not hold what is in objects, but while the build's folder is
+    /// still there, its own can be held against the wheel's.
+    pub(super) fn object(
+        &self,
+        member: &str,
+        bytes: &[u8],
+        facts: &Facts<'_>,
+    ) -> Option<(&'l Call, Evidence)> {
+        if facts.e_type != ET_REL {
+            return None;
+        }
+        let name = member.rsplit('/').next().unwrap_or(member);
+        let same = |call: &&Call| {
+            let named = call.outputs.iter().filter(|output| file_name(output) == name.as_bytes());
+            let mut paths = named.map(|output| call.resolve(output));
+            paths.any(|path| {
+                let size =
+                    path.metadata().is_ok_and(|data| data.is_file() && data.len() == bytes.len() as u64);
+                size && std::fs::read(&path).is_ok_and(|content| content == bytes)
+            })
+        };
+        let makers = self.log.calls.iter().rev().filter(|call| call.outcome() == Outcome::Succeeded);
+        makers.filter(|call| call.probe.is_none()).find(same).map(|call| (call, Evidence::Content))
+    }
+
+    /// What to say of a static library that no call made as it is.
+    pub(super) fn untraced_archive(&self, member: &str) -> (String, String) {
+        let name = member.rsplit('/').next().unwrap_or(member);
+        match self.maker(name) {
+            Some(call) => (
+                format!("is not what call {} made under this name", call.id),
+                "it was changed afterwards by a tool outside of the shim, or an older one was packed from a build folder \
+                 that was used again"
+                    .to_owned(),
+            ),
+            None => (
+                "was not made by a recorded call".to_owned(),
+                "it came ready-made with the source or from a dependency; take it out, or have it built".to_owned(),
+            ),
+        }
     }
 
     /// Compiles and links that are no probes, whether they went well or not.
@@ -79,22 +129,24 @@ impl<'l> Index<'l> {
     ) -> (Code, String, String) {
         let name = member.rsplit('/').next().unwrap_or(member);
         if facts.e_type == ET_REL {
-            let what = match self.maker(name) {
-                Some(call) => format!("is an object, not traced; call {} made one of its name", call.id),
-                None => "is an object, not traced; no recorded call made one of its name".to_owned(),
+            return match self.maker(name) {
+                Some(call) => (
+                    Code::UntracedObject,
+                    format!("is an object, known by its name alone: call {} made one of it", call.id),
+                    "the record does not hold what is in objects; audit it while the build's folder is still there"
+                        .to_owned(),
+                ),
+                None => (
+                    Code::Untraced,
+                    "is an object, and no recorded call made one of its name".to_owned(),
+                    self.likely(member, name, facts, marks, expected),
+                ),
             };
-            return (
-                Code::UntracedObject,
-                what,
-                "the record describes what links make, not objects".to_owned(),
-            );
         }
         if let Some(call) = facts.build_id.and_then(|id| self.past.get(&*hex(id))) {
             let what =
                 format!("was made by a compiler that went past the shim (call {} is its linker)", call.id);
-            let way = "a part of the build names a compiler by its path (a cached CMAKE_C_COMPILER, a Makefile, a \
-                       setup.cfg): let it name `cc`, or set CC and CXX to paths, which are led through the shim";
-            return (Code::Untraced, what, way.to_owned());
+            return (Code::Untraced, what, unseen::HINT.to_owned());
         }
         let what = "was not made by a recorded call".to_owned();
         (Code::Untraced, what, self.likely(member, name, facts, marks, expected))
@@ -148,18 +200,28 @@ impl<'l> Index<'l> {
 
     /// The last call with an output of this file name that is no probe.
     fn maker(&self, name: &str) -> Option<&'l Call> {
-        let named =
-            |output: &Text| output.bytes().rsplit(|byte| *byte == b'/').next() == Some(name.as_bytes());
+        let named = |output: &Text| file_name(output) == name.as_bytes();
         self.log.calls.iter().rev().find(|call| call.probe.is_none() && call.outputs.iter().any(named))
     }
 }
 
-/// Whether a linker was called by a gcc that nobody saw. One that is run by its absolute path still finds the shim's `ld`
-/// on PATH, and tells it its own name; one that came through the shim has no shim folder on PATH. So what such a
-/// call made is known, and is no proof that the compiler was.
-fn by_unseen_driver(log: &Log, call: &Call) -> bool {
-    let linker = log.session.tools.iter().any(|tool| tool.name == call.tool && tool.role == Some(Role::Ld));
-    linker && log.detail(call).is_ok_and(|detail| detail.env.contains_key("COLLECT_GCC"))
+/// A path without its folders.
+fn file_name(path: &Text) -> &[u8] {
+    path.bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+/// The ELF objects of a static library, with what runs each.
+pub(super) fn objects(bytes: &[u8]) -> Result<Vec<(String, Machine)>, String> {
+    let archive = ArchiveFile::parse(bytes).map_err(|error| error.to_string())?;
+    let mut objects = Vec::new();
+    for member in archive.members() {
+        let member = member.map_err(|error| error.to_string())?;
+        let content = member.data(bytes).map_err(|error| error.to_string())?;
+        if let Some(facts) = elf_facts(content) {
+            objects.push((String::from_utf8_lossy(member.name()).into_owned(), facts.machine));
+        }
+    }
+    Ok(objects)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -15,7 +15,7 @@ use super::reproducible::Reproducible;
 use super::shim::Shim;
 use super::source::Source;
 use super::work::WorkArea;
-use super::{Event, Observer, Request, deliver, failed, past, plural, traces, tree};
+use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
 use crate::audit::{Expected, Severity, audit};
 use crate::capture::Log;
 use crate::environment as vars;
@@ -176,14 +176,6 @@ fn audit_wheel(wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<
     let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
     report.elf_files = found.checked.len();
     report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
-    let made: Vec<_> = found
-        .checked
-        .iter()
-        .filter_map(|checked| Some((checked.member.clone(), checked.call.clone()?)))
-        .collect();
-    let past = past::find(record, &made);
-    report.faults.extend(past.faults);
-    report.warnings.extend(past.warnings);
     for finding in &found.findings {
         let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));
         let message = format!("{place}{} [{}]", finding.what, finding.code.name());

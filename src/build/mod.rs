@@ -13,7 +13,6 @@
 //! | `setup` | all that comes before the first family |
 //! | [`family`] | one family: shim, build, record, audit, wheel |
 //! | [`failed`] | compiles that failed although the backend is content |
-//! | [`past`] | compilers that went past the shim |
 //! | [`deliver`], [`traces`] | the wheel into its folder; names of our folders left in it |
 //! | [`report`] | what is told at the end |
 //! | [`work`], [`process`], [`interrupt`] | the work area, commands, signals |
@@ -31,7 +30,6 @@ pub mod hunks;
 pub mod interpreter;
 pub mod interrupt;
 pub mod isolation;
-pub mod past;
 pub mod patches;
 pub mod pep440;
 pub mod process;

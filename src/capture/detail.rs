@@ -32,6 +32,12 @@ pub struct Detail {
     pub argv: Vec<Text>,
     /// The same with response files read in, where there were any.
     pub expanded: Option<Vec<Text>>,
+    /// The response files as they were, nested ones too.
+    pub files: Vec<ResponseFile>,
+    /// For a link or an archive: what each input was at that moment, in their order.
+    pub seen: Vec<Option<Stamp>>,
+    /// For a link: the libraries that it found in its own folders.
+    pub libs: Vec<Library>,
     /// Arguments as run, where they differ.
     pub run: Option<Vec<Text>>,
     /// What was changed or noted.
@@ -40,10 +46,6 @@ pub struct Detail {
     pub env: BTreeMap<String, Text>,
     /// Why it was refused.
     pub error: Option<Text>,
-    /// Response files as they were.
-    pub files: Vec<ResponseFile>,
-    /// What libraries named by `-l` stood for, as far as the caller's own `-L` folders hold them.
-    pub libs: Vec<Library>,
 }
 
 /// A response file.
@@ -52,18 +54,23 @@ pub struct Detail {
 pub struct ResponseFile {
     /// As named in the call.
     pub path: Text,
-    /// Its content.
+    /// What was in it.
     pub content: Text,
 }
 
-/// A library that a link was given by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+/// What a file was known by: size in bytes, and time of change in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+pub struct Stamp(pub u64, pub u64);
+
+/// A library that an option of a link stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Library {
-    /// The argument.
+    /// The option.
     pub arg: Text,
     /// The file.
     pub path: Text,
+    /// What it was.
+    pub seen: Stamp,
 }
 
 /// One change, or a note if `before` and `after` are equal.

@@ -325,21 +325,10 @@ impl Log {
         self.calls.iter().filter(failed).collect()
     }
 
-    /// Ids of calls that were made inside of others. A parent is believed only if it ran then.
+    /// Ids of calls that were made inside of others.
     #[must_use]
     pub fn nested(&self) -> HashSet<&str> {
-        if self.calls.iter().all(|call| call.parent.is_none()) {
-            return HashSet::new();
-        }
-        let by_id: HashMap<&str, &Call> = self.calls.iter().map(|call| (call.id.as_str(), call)).collect();
-        let inside = |call: &&Call| {
-            let Some(parent) = call.parent.as_deref().and_then(|parent| by_id.get(parent)) else {
-                return false;
-            };
-            let end = parent.end.as_ref().map_or(u64::MAX, |end| parent.start.saturating_add(end.duration));
-            (parent.start..=end).contains(&call.start) && parent.id != call.id
-        };
-        self.calls.iter().filter(inside).map(|call| call.id.as_str()).collect()
+        self.calls.iter().filter(|call| call.parent.is_some()).map(|call| call.id.as_str()).collect()
     }
 
     /// The one call whose id begins with `prefix`.

@@ -38,7 +38,7 @@ pub mod stats;
 pub mod text;
 pub mod why;
 
-pub use detail::{Detail, Edit};
+pub use detail::{Detail, Edit, Library, ResponseFile, Stamp};
 pub use line::{Disposition, Made, Session, SessionTool};
 pub use log::{Call, Counts, Edited, End, Filter, Log, Outcome, Retry};
 pub use read::Damage;

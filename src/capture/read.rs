@@ -233,7 +233,24 @@ impl Lines {
         }
     }
 
+    /// Takes back each parent that was not running when the call began: a compiler cache's daemon hands the variable
+    /// that names it on for ever.
+    fn check_parents(&mut self) {
+        let running = |parent: &str, at: u64| {
+            let parent = &self.calls[*self.places.get(parent)?];
+            let end = parent.end.as_ref().map_or(u64::MAX, |end| parent.start.saturating_add(end.duration));
+            (parent.start..=end).contains(&at).then_some(())
+        };
+        let stale = |call: &Call| call.parent.as_deref().is_some_and(|p| running(p, call.start).is_none());
+        let stale: Vec<usize> =
+            self.calls.iter().enumerate().filter(|(_, call)| stale(call)).map(|(place, _)| place).collect();
+        for place in stale {
+            self.calls[place].parent = None;
+        }
+    }
+
     fn finish(mut self, path: &Path, file: File) -> Result<Log> {
+        self.check_parents();
         let Some((session, session_place)) = self.session else {
             return Err(Error::failed(format!("{}: is no record: it has no session line", path.display()))
                 .hint("a record is a file `record.jsonl` that `crosswheel build` or `crosswheel run` made"));

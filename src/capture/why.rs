@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crosswheel_shim::plan::Kind;
 
-use super::detail::{Detail, Edit};
+use super::detail::{Detail, Edit, Stamp};
 use super::glob::Glob;
 use super::log::{Call, Log, Outcome};
 use super::scan::{Place, Scan};
@@ -104,37 +104,64 @@ impl<'l> Makers<'l> {
             return Origin { named, call: Some(call), inputs: Vec::new(), told: true, by_name: false };
         }
         let mut inputs: Vec<Origin<'l>> = Vec::new();
-        for input in &call.inputs {
+        // An archive that grows, a file that is stripped in place: what it was before is behind it.
+        for output in call.outputs.iter().filter(|output| changes(call) && !call.inputs.contains(output)) {
+            if let Some(earlier) = self.maker(call, output) {
+                inputs.push(self.node(output.clone(), earlier, told, depth + 1));
+            }
+        }
+        let detail = match call.kind {
+            Kind::Link | Kind::Archive | Kind::Other => self.log.detail(call).unwrap_or_default(),
+            _ => Detail::default(),
+        };
+        for (at, input) in call.inputs.iter().enumerate() {
             inputs.push(match self.maker(call, input) {
                 Some(maker) => self.node(input.clone(), maker, told, depth + 1),
-                None => self.namesake(input, call, told, depth),
+                None => self.namesake(
+                    input,
+                    base(input),
+                    detail.seen.get(at).copied().flatten(),
+                    call,
+                    told,
+                    depth,
+                ),
             });
         }
         // Libraries are no inputs by name; those that the build itself made are.
-        let detail = if call.kind == Kind::Link { self.log.detail(call).ok() } else { None };
-        for (named, maker) in detail.iter().flat_map(|detail| self.libraries(call, detail)) {
-            inputs.push(self.node(named, maker, told, depth + 1));
+        for library in &detail.libs {
+            inputs.push(match self.maker(call, &library.path) {
+                Some(maker) => self.node(library.arg.clone(), maker, told, depth + 1),
+                None => {
+                    self.namesake(&library.arg, base(&library.path), Some(library.seen), call, told, depth)
+                }
+            });
         }
-        // An archive that grows, a file that is stripped in place: what it was before is behind it.
-        for output in call.outputs.iter().filter(|output| !call.inputs.contains(output)) {
-            if let Some(earlier) = self.maker(call, output).filter(|_| changes(call)) {
-                inputs.insert(0, self.node(output.clone(), earlier, told, depth + 1));
+        if detail.libs.is_empty() && call.kind == Kind::Link {
+            for (named, maker) in self.libraries(call, &detail) {
+                inputs.push(Origin { by_name: true, ..self.node(named, maker, told, depth + 1) });
             }
         }
         Origin { named, call: Some(call), inputs, told: false, by_name: false }
     }
 
-    /// A file that no call made where it is: if it is no source, perhaps one that was made elsewhere.
+    /// A file that no call made where it is: if it is no source, perhaps one that was made elsewhere, of the same name
+    /// and, where that is known, of the same size.
     fn namesake(
         &self,
         named: &Text,
+        name: &[u8],
+        seen: Option<Stamp>,
         user: &'l Call,
         told: &mut HashSet<&'l str>,
         depth: usize,
     ) -> Origin<'l> {
         let compiled = matches!(user.kind, Kind::Link | Kind::Archive | Kind::Other);
-        let calls = self.by_name.get(base(named)).filter(|_| compiled);
-        match calls.and_then(|calls| last_before(calls, user)) {
+        let calls = self.by_name.get(name).filter(|_| compiled);
+        let same_size = |call: &&Call| {
+            let made = call.end.iter().flat_map(|end| &end.made).find(|made| base(&made.path) == name);
+            made.zip(seen).is_none_or(|(made, seen)| made.size == seen.0)
+        };
+        match calls.and_then(|calls| last_before(calls, user)).filter(same_size) {
             Some(call) => Origin { by_name: true, ..self.node(named.clone(), call, told, depth + 1) },
             None => {
                 Origin { named: named.clone(), call: None, inputs: Vec::new(), told: false, by_name: false }
@@ -147,30 +174,17 @@ impl<'l> Makers<'l> {
         last_before(self.by_path.get(&user.resolve(named))?, user)
     }
 
-    /// Calls that made the libraries named by `-l`.
+    /// Calls that made the libraries named by `-l`, by their names alone.
     fn libraries(&self, user: &Call, detail: &Detail) -> Vec<(Text, &'l Call)> {
         let mut found: Vec<(Text, &Call)> = Vec::new();
-        let resolved = detail.libs.iter().map(|lib| &lib.path);
-        for path in resolved {
-            found.extend(self.maker(user, path).map(|call| (path.clone(), call)));
-        }
-        if !found.is_empty() || detail.libs.iter().any(|lib| !lib.path.bytes().is_empty()) {
-            return found;
-        }
         let mut args = detail.given().iter();
         while let Some(arg) = args.next() {
             let Some(name) = arg.bytes().strip_prefix(b"-l") else { continue };
             let name = if name.is_empty() { args.next().map(Text::bytes).unwrap_or_default() } else { name };
-            for ending in [&b".so"[..], b".a"] {
-                let file = [b"lib", name, ending].concat();
-                let told =
-                    |found: &[(Text, &Call)], call: &Call| found.iter().any(|(_, known)| known.id == call.id);
-                if let Some(call) = self.by_name.get(&file).and_then(|calls| last_before(calls, user)) {
-                    if !told(&found, call) {
-                        found.push((arg.clone(), call));
-                    }
-                    break;
-                }
+            let files = [&b".so"[..], b".a"].map(|ending| [b"lib", name, ending].concat());
+            let made = files.iter().find_map(|file| last_before(self.by_name.get(file)?, user));
+            if let Some(call) = made.filter(|call| !found.iter().any(|(_, known)| known.id == call.id)) {
+                found.push((arg.clone(), call));
             }
         }
         found

@@ -14,7 +14,7 @@ use crate::topology::Topology;
 /// Arguments of `audit`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Wheels
+    /// Wheels; a folder that holds wheels stands for them, any other for what is in it
     #[arg(required = true, value_name = "WHEEL")]
     wheels: Vec<PathBuf>,
     /// The record, or a folder that holds it [default: the log beside each wheel, else the newest session
@@ -31,10 +31,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     let mut by_log: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-    for wheel in args.wheels {
-        if !wheel.is_file() {
-            return Err(Error::usage(format!("{}: there is no such wheel", wheel.display())));
-        }
+    for wheel in wheels(args.wheels)? {
         by_log.entry(log_of(&wheel, args.log.as_deref())?).or_default().push(wheel);
     }
     let mut report = Report::default();
@@ -54,6 +51,26 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         out::print(|to| show(to, &report))?;
     }
     Ok(super::exit(if report.passed() { Exit::Done } else { Exit::Failed }))
+}
+
+/// What is to be audited: a folder with wheels in it is these.
+fn wheels(named: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).context("cannot list", &path)?;
+            let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
+            let mut inside = paths.context("cannot list", &path)?;
+            inside.retain(|path| path.extension().is_some_and(|extension| extension == "whl"));
+            inside.sort();
+            if inside.is_empty() { all.push(path) } else { all.append(&mut inside) }
+        } else if path.is_file() {
+            all.push(path);
+        } else {
+            return Err(Error::usage(format!("{}: there is no such wheel or folder", path.display())));
+        }
+    }
+    Ok(all)
 }
 
 /// The record to hold a wheel against.
@@ -99,8 +116,9 @@ fn show(to: &mut dyn Write, report: &Report) -> io::Result<()> {
         let by = evidence.name();
         writeln!(
             to,
-            "{GREEN}traced{GREEN:#}  {}  {DIM}{machine}, made by call {call} ({by}){DIM:#}",
-            checked.member
+            "{GREEN}traced{GREEN:#}  {}  {DIM}{machine}, made by call {call} ({by}) from {}{DIM:#}",
+            checked.member,
+            out::counted(checked.compiles, "compile")
         )?;
     }
     for finding in &report.findings {
@@ -112,7 +130,7 @@ fn show(to: &mut dyn Write, report: &Report) -> io::Result<()> {
         to,
         "{}, {}: {style}{}{style:#}, {}",
         out::counted(report.wheels, "wheel"),
-        out::counted(report.checked.len(), "ELF file"),
+        out::counted(report.checked.len(), "binary file"),
         out::counted(faults, "fault"),
         out::counted(report.findings.len() - faults, "note"),
     )

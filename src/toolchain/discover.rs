@@ -285,6 +285,7 @@ fn unasked_dialect(is: &NameMatch) -> Dialect {
     match is.role {
         Role::Ld => Dialect::Ld,
         Role::Ar => Dialect::Ar,
+        Role::Strip | Role::Objcopy => Dialect::Objcopy,
         _ => Dialect::Plain,
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Record {
     pub(crate) lines: Vec<String>,
     clock: u64,
+    begun: Vec<(String, u64)>,
 }
 
 /// A line: the event's name first, as the shim writes it.
@@ -46,12 +47,13 @@ impl Record {
             "tools": [{"name": "cc", "real": "/usr/bin/gcc", "role": "cc", "dialect": "gcc",
                        "machine": "x86_64-linux-gnu", "version": "gcc 12.2.0"}],
         });
-        Self { lines: vec![line("session", &with(base, session))], clock: 2_000_000_000 }
+        Self { lines: vec![line("session", &with(base, session))], clock: 2_000_000_000, begun: Vec::new() }
     }
 
     /// A call that was begun and not ended.
     pub(crate) fn begin(mut self, id: &str, fields: &Value) -> Self {
         self.clock += 1_000_000;
+        self.begun.push((id.to_owned(), self.clock));
         let base = json!({
             "id": id, "t": self.clock, "pid": 10, "ppid": 9, "tool": "cc", "real": "/usr/bin/gcc",
             "cwd": "/w/src", "kind": "compile", "lang": ["c"], "in": ["a.c"], "out": ["a.o"],
@@ -64,8 +66,9 @@ impl Record {
     /// The end of a call.
     pub(crate) fn end(mut self, id: &str, fields: &Value) -> Self {
         self.clock += 5_000_000;
+        let begun = self.begun.iter().rfind(|(begun, _)| begun == id).map_or(self.clock, |(_, at)| *at);
         let base = json!({
-            "id": id, "t": self.clock, "dur": 5_000_000, "exit": 0, "user": 3000, "sys": 1000, "rss": 20_000,
+            "id": id, "t": self.clock, "dur": self.clock - begun, "exit": 0, "user": 3000, "sys": 1000, "rss": 20_000,
         });
         self.lines.push(line("end", &with(base, fields)));
         self

@@ -7,6 +7,7 @@ use crate::args::{Items, Line, What};
 use crate::paths::{base_name, stem};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Effect, Kind, Language, Languages, Role};
+use crate::taken::is_binary;
 
 /// A call, understood.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ impl<'a> Invocation<'a> {
             Dialect::Gcc | Dialect::Clang => call.read_driver(),
             Dialect::Ld => call.read_linker(),
             Dialect::Ar => call.read_archiver(),
-            Dialect::Plain => call.read_plain(),
+            Dialect::Objcopy | Dialect::Plain => call.read_plain(),
         }
         call
     }
@@ -96,7 +97,9 @@ impl<'a> Invocation<'a> {
             match (item.what, item.effect) {
                 (What::Option, Effect::Language) => forced = Some(item.value(&self.line)),
                 (What::Option, Effect::Library) => libraries = true,
-                (What::Option, Effect::ForLinker) => libraries |= names_object(item.value(&self.line)),
+                (What::Option, Effect::ForLinker) => {
+                    libraries |= item.value(&self.line).split(|byte| *byte == b',').any(is_binary);
+                }
                 (What::Input, _) => {
                     self.inputs.push(item.at);
                     let name = self.line.text(item.at);
@@ -227,10 +230,12 @@ impl<'a> Invocation<'a> {
             Role::Strip => {
                 (Kind::Other, output.map_or_else(|| self.inputs.iter().map(named).collect(), |o| vec![o]))
             }
-            Role::Objcopy => (
-                Kind::Other,
-                self.inputs.iter().skip(1).chain(&self.inputs[..1]).take(1).map(named).collect(),
-            ),
+            // `objcopy IN [OUT]`
+            Role::Objcopy => {
+                let outputs = self.inputs.get(1).or(self.inputs.first()).map(named).into_iter().collect();
+                self.inputs.truncate(1);
+                (Kind::Other, outputs)
+            }
             Role::Ranlib => (Kind::Archive, self.inputs.iter().map(named).collect()),
             Role::Nm => (Kind::Query, Vec::new()),
             _ => (Kind::Other, output.into_iter().collect()),
@@ -257,14 +262,6 @@ pub fn archiver_key(line: &Line<'_>) -> Option<usize> {
             _ => return Some(at),
         }
     }
-}
-
-/// Whether a list for the linker holds a file to be linked, as `--whole-archive,libx.a` does.
-fn names_object(list: &[u8]) -> bool {
-    list.split(|byte| *byte == b',').any(|part| {
-        let known: [&[u8]; 3] = [b".a", b".o", b".so"];
-        !part.starts_with(b"-") && known.iter().any(|end| part.ends_with(end))
-    })
 }
 
 /// A kind of source.

@@ -32,3 +32,4 @@ pub mod record;
 pub mod rewrite;
 pub mod run;
 pub mod sys;
+pub mod taken;

@@ -8,7 +8,6 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use crate::sys::errno;
 
@@ -89,6 +88,8 @@ pub struct Ended {
     pub sys: u64,
     /// Peak resident size, KiB.
     pub rss: u64,
+    /// Whether somebody wanted it to end meanwhile, whatever it made of that.
+    pub interrupted: bool,
 }
 
 impl Ended {
@@ -98,17 +99,6 @@ impl Ended {
         self.exit == Some(0)
     }
 }
-
-/// The tool while it runs; 0 before and after.
-static CHILD: AtomicI32 = AtomicI32::new(0);
-/// The last deadly signal that came while no tool ran.
-static CAUGHT: AtomicI32 = AtomicI32::new(0);
-/// Whether a deadly signal came at all.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-/// Whether our handlers are installed.
-static LISTENS: AtomicBool = AtomicBool::new(false);
-/// Whether the caller ignores SIGCHLD, which we must not.
-static IGNORES_CHILDREN: AtomicBool = AtomicBool::new(false);
 
 /// Signals that are handed on to the tool.
 const FORWARDED: [c_int; 8] = [
@@ -122,70 +112,181 @@ const FORWARDED: [c_int; 8] = [
     libc::SIGCONT,
 ];
 
-/// Hands a signal on to the tool. What a key of the terminal sends, it sends to the whole group, and so to
-/// the tool as well; a terminal that hangs up tells the leader of its session alone, which may be us.
-extern "C" fn forward(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
-    // SAFETY: the kernel hands over a valid `info` for a handler with SA_SIGINFO; `kill`, `getpid` and
-    // access to errno are async-signal-safe, and errno is put back for the code that was interrupted.
+/// Signals of this process, held back from here to its end: a tool can be waited for, and the record written.
+///
+/// They are blocked and waited for, not handled: no handler can then run in the child, which shares our memory
+/// until it becomes the tool; one wait tells of the tool's end and of what is to be handed on, so that no signal
+/// falls between two steps; and one system call does for eight handlers.
+pub struct Signals {
+    /// The caller's mask, which the tool gets.
+    given: libc::sigset_t,
+    /// The caller ignores SIGCHLD: the tool is to find that so, but we must not, or its status is lost.
+    ignores_children: bool,
+    /// This process.
+    own: libc::pid_t,
+}
+
+/// A set of signals.
+fn set(signals: &[c_int]) -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `sigemptyset` fills the set before anything else is done with it.
     unsafe {
-        let saved = *libc::__errno_location();
-        let from_key = (*info).si_code > 0 && matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
-        let child = CHILD.load(Ordering::Relaxed);
-        let deadly = !matches!(signal, libc::SIGTSTP | libc::SIGCONT);
-        if deadly {
-            INTERRUPTED.store(true, Ordering::Relaxed);
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
         }
-        if child == 0 {
-            if deadly {
-                CAUGHT.store(signal, Ordering::Relaxed);
-            }
-        } else if !from_key {
-            libc::kill(child, signal);
-        }
-        if signal == libc::SIGTSTP {
-            stop();
-        }
-        *libc::__errno_location() = saved;
+        set.assume_init()
     }
 }
 
-/// Stops this process as SIGTSTP does without a handler. That is not at all in a group that no shell
-/// watches over, where SIGSTOP would stop us for ever; so the signal itself is sent once more.
-///
-/// # Safety
-///
-/// To be called from the handler of SIGTSTP, where all signals are blocked.
-unsafe fn stop() {
-    // SAFETY: all calls are async-signal-safe, and every structure is filled before it is used. We stop where
-    // the signal is unblocked, and go on from there with handler and mask as they were.
+/// Changes the mask of this process, and gives the one before.
+fn mask(how: c_int, set: &libc::sigset_t) -> libc::sigset_t {
+    let mut before = self::set(&[]);
+    // SAFETY: both sets are valid and live through the call.
+    unsafe { libc::sigprocmask(how, set, &raw mut before) };
+    before
+}
+
+/// Whether this process was started with a signal ignored.
+fn ignored(signal: c_int) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: zero is a valid `sigaction`, and the kernel fills it.
     unsafe {
-        let mut handler: libc::sigaction = std::mem::zeroed();
-        let mut default: libc::sigaction = std::mem::zeroed();
-        default.sa_sigaction = libc::SIG_DFL;
-        libc::sigaction(libc::SIGTSTP, &raw const default, &raw mut handler);
-        libc::kill(libc::getpid(), libc::SIGTSTP);
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        let mut mask: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigaddset(&raw mut set, libc::SIGTSTP);
-        libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, &raw mut mask);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
-        libc::sigaction(libc::SIGTSTP, &raw const handler, ptr::null_mut());
+        libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+        action.assume_init().sa_sigaction == libc::SIG_IGN
     }
+}
+
+/// Sends a signal.
+fn send(pid: libc::pid_t, signal: c_int) {
+    // SAFETY: plain call. `pid` is this process, or a child that was not waited for yet.
+    unsafe { libc::kill(pid, signal) };
+}
+
+impl Signals {
+    /// Holds them back. `own` is this process.
+    #[must_use]
+    pub fn hold(own: libc::pid_t) -> Self {
+        let mut held = set(&FORWARDED);
+        // SAFETY: `held` is a valid set; `signal` only takes back what the caller may have set.
+        let ignores_children = unsafe {
+            libc::sigaddset(&raw mut held, libc::SIGCHLD);
+            // A write beyond the caller's limit of file sizes is to fail, where the signal would kill us.
+            libc::sigaddset(&raw mut held, libc::SIGXFSZ);
+            libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN
+        };
+        Self { given: mask(libc::SIG_BLOCK, &held), ignores_children, own }
+    }
+
+    /// Waits for the tool, and hands on what is sent to us meanwhile.
+    fn wait(&self, tool: libc::pid_t) -> Ended {
+        let mut awaited = set(&FORWARDED);
+        // SAFETY: `awaited` is a valid set.
+        unsafe { libc::sigaddset(&raw mut awaited, libc::SIGCHLD) };
+        let mut interrupted = false;
+        loop {
+            let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+            // SAFETY: the set is valid, zero is a valid `siginfo_t`, and the kernel fills it.
+            let (signal, code) = unsafe {
+                let signal = libc::sigwaitinfo(&raw const awaited, info.as_mut_ptr());
+                (signal, info.assume_init().si_code)
+            };
+            match signal {
+                // It comes for a tool that stops, too, and for children that the caller left us.
+                libc::SIGCHLD => {
+                    if let Some(ended) = reap(tool, libc::WNOHANG) {
+                        return Ended { interrupted, ..ended };
+                    }
+                }
+                // A kernel that does not know how to wait for signals is no reason to spin.
+                ..=0 => return reap(tool, 0).unwrap_or_default(),
+                signal if ignored(signal) => {}
+                signal => {
+                    // What a key of the terminal sends, it sends to the whole group, and so to the tool as well; a
+                    // terminal that hangs up tells the leader of its session alone, which may be us.
+                    let by_key = matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
+                    if !(by_key && code > 0) {
+                        send(tool, signal);
+                    }
+                    match signal {
+                        libc::SIGTSTP => self.stop(),
+                        libc::SIGCONT => {}
+                        _ => interrupted = true,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stops this process as SIGTSTP does by itself. That is not at all in a group that no shell watches over,
+    /// where SIGSTOP would stop us for ever; so the signal itself is sent once more.
+    fn stop(&self) {
+        let stop = set(&[libc::SIGTSTP]);
+        send(self.own, libc::SIGTSTP);
+        mask(libc::SIG_UNBLOCK, &stop);
+        mask(libc::SIG_BLOCK, &stop);
+    }
+
+    /// Ends this process as the tool ended, or by what came when there was no tool any more.
+    pub fn end_as(&self, ended: &Ended) -> ! {
+        if let Some(signal) = ended.signal {
+            // SAFETY: plain calls. The tool has left its core already, if it may.
+            unsafe {
+                let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            send(self.own, signal);
+            mask(libc::SIG_UNBLOCK, &set(&[signal]));
+        }
+        let mut last = self.given;
+        // SAFETY: `last` is a valid set.
+        unsafe { libc::sigaddset(&raw mut last, libc::SIGXFSZ) };
+        mask(libc::SIG_SETMASK, &last);
+        exit(ended.signal.map_or_else(|| ended.exit.unwrap_or(1), |signal| 128 + signal))
+    }
+}
+
+/// The end of the tool; with `WNOHANG` `None` if it has not ended.
+fn reap(tool: libc::pid_t, flags: c_int) -> Option<Ended> {
+    // Should the kernel not know our child, its end is unknown, which is a failure.
+    let mut status = 1 << 8;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the kernel fills `status` and `usage`, of which zero is a valid value; `tool` is our child, and
+    // nobody else waits for it.
+    let (reaped, usage) = unsafe {
+        let reaped = loop {
+            let reaped = libc::wait4(tool, &raw mut status, flags, usage.as_mut_ptr());
+            if reaped >= 0 || errno() != libc::EINTR {
+                break reaped;
+            }
+        };
+        (reaped, usage.assume_init())
+    };
+    let micros = |time: libc::timeval| time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned();
+    (reaped != 0).then(|| Ended {
+        exit: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+        signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
+        user: micros(usage.ru_utime),
+        sys: micros(usage.ru_stime),
+        rss: usage.ru_maxrss.cast_unsigned(),
+        interrupted: false,
+    })
+}
+
+/// Ends this process.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: a plain call that does not come back.
+    unsafe { libc::_exit(status) }
 }
 
 /// What the child needs; it lives on the parent's stack, which stands still until the child runs the tool.
-struct Handover {
+struct Handover<'c> {
     program: *const libc::c_char,
     argv: *const *const libc::c_char,
     envp: *const *const libc::c_char,
     streams: [Option<i32>; 3],
-    mask: libc::sigset_t,
-    /// The caller ignores SIGCHLD: the tool is to find that so, but we must not, or its status is lost.
-    ignore_children: bool,
-    /// An earlier tool ran: our handlers are installed.
-    again: bool,
-    parent: libc::pid_t,
+    signals: &'c Signals,
     error: c_int,
 }
 
@@ -193,11 +294,12 @@ struct Handover {
 extern "C" fn child(handover: *mut c_void) -> c_int {
     // SAFETY: `handover` points to the parent's `Handover`; the parent is suspended (CLONE_VFORK) until
     // this ends in `execve` or `_exit`, so nothing else touches it. Only async-signal-safe system calls
-    // are made, and nothing is allocated or dropped.
+    // are made, and nothing is allocated or dropped. No signal has a handler.
     unsafe {
-        let handover = handover.cast::<Handover>();
+        let handover = handover.cast::<Handover<'_>>();
+        let signals = (*handover).signals;
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
-        if libc::getppid() != (*handover).parent {
+        if libc::getppid() != signals.own {
             // The parent died before it could be told of.
             libc::_exit(128 + libc::SIGTERM);
         }
@@ -205,25 +307,16 @@ extern "C" fn child(handover: *mut c_void) -> c_int {
             if let Some(from) = (*handover).streams[stream]
                 && libc::dup2(from, fd) < 0
             {
-                (*handover).error = *libc::__errno_location();
+                (*handover).error = errno();
                 libc::_exit(127);
             }
         }
-        if (*handover).ignore_children {
+        if signals.ignores_children {
             libc::signal(libc::SIGCHLD, libc::SIG_IGN);
         }
-        // In a second try our handler is in place here too. A signal that waits for the mask below would
-        // find it, on memory that is the parent's, and be lost to the tool.
-        if (*handover).again {
-            for signal in FORWARDED {
-                if libc::signal(signal, libc::SIG_DFL) == libc::SIG_IGN {
-                    libc::signal(signal, libc::SIG_IGN);
-                }
-            }
-        }
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const (*handover).mask, ptr::null_mut());
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const signals.given, ptr::null_mut());
         libc::execve((*handover).program, (*handover).argv, (*handover).envp);
-        (*handover).error = *libc::__errno_location();
+        (*handover).error = errno();
         libc::_exit(127)
     }
 }
@@ -247,136 +340,31 @@ impl Command<'_> {
     /// # Errors
     ///
     /// The kernel's error number if it could not be started.
-    pub fn run(&self) -> Result<Ended, i32> {
+    pub fn run(&self, signals: &Signals) -> Result<Ended, i32> {
         let program = [self.program, b"\0"].concat();
         let (argv, envp) = (self.argv.pointers(), self.envp.pointers());
         let mut stack = vec![MaybeUninit::<u128>::uninit(); STACK / 16];
+        let mut handover = Handover {
+            program: program.as_ptr().cast(),
+            argv: argv.as_ptr(),
+            envp: envp.as_ptr(),
+            streams: self.streams,
+            signals,
+            error: 0,
+        };
         // SAFETY: `handover` and `stack` outlive the child's use of them, since CLONE_VFORK suspends us until
-        // it runs the tool or exits. The stack pointer is the end of `stack`, aligned to 16. All signals
-        // are blocked around `clone`, so that no handler runs in the child on borrowed memory; the child
-        // puts the caller's mask back itself. The signal sets and `sigaction` are filled before use.
+        // it runs the tool or exits. The stack pointer is the end of `stack`, aligned to 16. The child may write to
+        // `handover.error`, and is past that when it is read here.
         let (pid, error) = unsafe {
-            let mut all: libc::sigset_t = std::mem::zeroed();
-            let mut mask: libc::sigset_t = std::mem::zeroed();
-            libc::sigfillset(&raw mut all);
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const all, &raw mut mask);
-            // The second try finds what we set here, so the caller's wish is kept.
-            if libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN {
-                IGNORES_CHILDREN.store(true, Ordering::Relaxed);
-            }
-            let ignore_children = IGNORES_CHILDREN.load(Ordering::Relaxed);
-            let mut handover = Handover {
-                program: program.as_ptr().cast(),
-                argv: argv.as_ptr(),
-                envp: envp.as_ptr(),
-                streams: self.streams,
-                mask,
-                ignore_children,
-                again: LISTENS.swap(true, Ordering::Relaxed),
-                parent: libc::getpid(),
-                error: 0,
-            };
             let top = stack.as_mut_ptr().add(stack.len());
             let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
             let pid = libc::clone(child, top.cast(), flags, (&raw mut handover).cast());
-            let error = if pid < 0 { errno() } else { ptr::read_volatile(&raw const handover.error) };
-            if error == 0 {
-                CHILD.store(pid, Ordering::Relaxed);
-                listen();
-            }
-            libc::sigprocmask(libc::SIG_SETMASK, &raw const mask, ptr::null_mut());
-            (pid, error)
+            (pid, if pid < 0 { errno() } else { ptr::read_volatile(&raw const handover.error) })
         };
         if pid < 0 {
             return Err(error);
         }
-        let ended = wait(pid);
+        let ended = signals.wait(pid);
         if error == 0 { Ok(ended) } else { Err(error) }
     }
-}
-
-/// Installs the handler for each signal that the caller does not want ignored. That is seen by what the
-/// handler replaces: one system call a signal in the usual case. No signal can come in between, and what was
-/// ignored before is ignored again.
-///
-/// # Safety
-///
-/// To be called with all signals blocked, after the child was started: a child that is to start with the
-/// caller's dispositions must not inherit ours.
-unsafe fn listen() {
-    // SAFETY: all structures are valid for the kernel to read and fill; the handler has the type that
-    // SA_SIGINFO asks for.
-    unsafe {
-        let mut old: libc::sigaction = std::mem::zeroed();
-        let mut new: libc::sigaction = std::mem::zeroed();
-        new.sa_sigaction = forward as *const () as usize;
-        new.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
-        libc::sigfillset(&raw mut new.sa_mask);
-        for signal in FORWARDED {
-            libc::sigaction(signal, &raw const new, &raw mut old);
-            if old.sa_sigaction == libc::SIG_IGN {
-                libc::sigaction(signal, &raw const old, ptr::null_mut());
-            }
-        }
-    }
-}
-
-fn wait(pid: libc::pid_t) -> Ended {
-    // Should the kernel not know our child, its end is unknown, which is a failure.
-    let mut status = 1 << 8;
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the kernel fills `status` and `usage`; `pid` is our child, waited for once.
-    let usage = unsafe {
-        while libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) < 0 && errno() == libc::EINTR {}
-        usage.assume_init()
-    };
-    CHILD.store(0, Ordering::Relaxed);
-    let micros = |time: libc::timeval| time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned();
-    Ended {
-        exit: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
-        signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
-        user: micros(usage.ru_utime),
-        sys: micros(usage.ru_stime),
-        rss: usage.ru_maxrss.cast_unsigned(),
-    }
-}
-
-/// A deadly signal that came while no tool ran to hand it to.
-#[must_use]
-pub fn caught() -> Option<i32> {
-    match CAUGHT.load(Ordering::Relaxed) {
-        0 => None,
-        signal => Some(signal),
-    }
-}
-
-/// Whether a deadly signal came at any time, whatever the tool made of it.
-#[must_use]
-pub fn interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
-}
-
-/// Ends this process as the tool ended.
-pub fn end_as(ended: &Ended) -> ! {
-    let signal = ended.signal.or_else(caught);
-    // SAFETY: plain calls; the signal set is filled before use. The process ends here.
-    unsafe {
-        if let Some(signal) = signal {
-            // The tool has left its core already, if it may.
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
-            libc::signal(signal, libc::SIG_DFL);
-            let mut set: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut set);
-            libc::sigaddset(&raw mut set, signal);
-            libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut());
-            libc::kill(libc::getpid(), signal);
-        }
-        libc::_exit(signal.map_or_else(|| ended.exit.unwrap_or(1), |signal| 128 + signal))
-    }
-}
-
-/// Ends this process.
-pub fn exit(status: i32) -> ! {
-    end_as(&Ended { exit: Some(status), ..Ended::default() })
 }

@@ -8,10 +8,11 @@ use std::ffi::CStr;
 use crate::dispatch::Target;
 use crate::elf;
 use crate::invocation::Invocation;
-use crate::plan::Plan;
-use crate::process::Ended;
+use crate::plan::{Kind, Plan};
+use crate::process::{Ended, Signals};
 use crate::rewrite::{Decision, Refusal};
-use crate::sys::{self, Fd};
+use crate::sys::{self, Fd, Stamp};
+use crate::taken;
 
 /// JSON, written left to right. Keys are ours and need no escaping.
 #[derive(Debug)]
@@ -121,6 +122,11 @@ impl Json {
         self.out.extend_from_slice(&digits[at..]);
     }
 
+    fn null(&mut self) {
+        self.separate();
+        self.out.extend_from_slice(b"null");
+    }
+
     fn field(&mut self, key: &str, text: &[u8]) {
         self.key(key);
         self.text(text);
@@ -198,6 +204,17 @@ pub fn id(time: u64, pid: i32) -> [u8; 6] {
     [bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]]
 }
 
+/// The variable by which a tool's own calls of the shim know in which call they are made.
+pub const PARENT: &[u8] = b"CROSSWHEEL_PARENT";
+
+/// A name of a call as it is written.
+#[must_use]
+pub fn id_text(id: [u8; 6]) -> Vec<u8> {
+    let mut json = Json::default();
+    json.hex(&id);
+    json.out
+}
+
 /// All that a `begin` line tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Begin<'c, 'l> {
@@ -217,6 +234,8 @@ pub struct Begin<'c, 'l> {
     pub argv: &'c [&'c [u8]],
     /// Environment as received.
     pub env: &'c [&'c CStr],
+    /// The call in which this one is made, as [`PARENT`] says.
+    pub parent: Option<&'c [u8]>,
     /// What is run.
     pub target: &'c Target<'c, 'c>,
     /// What it does.
@@ -238,6 +257,9 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
     j.field_number("t", b.time);
     j.field_number("pid", u64::from(pid.cast_unsigned()));
     j.field_number("ppid", u64::from(ppid.cast_unsigned()));
+    if let Some(parent) = b.parent {
+        j.field("parent", parent);
+    }
     j.field("tool", b.target.tool.name());
     if let Some(via) = b.target.via {
         j.field("via", via.name());
@@ -264,6 +286,18 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
         let ahead = &b.argv[..b.argv.len() - b.target.args.len()];
         let words = b.call.line.words().iter().map(|word| &*word.text);
         j.list("expanded", ahead.iter().copied().chain(words));
+        j.key("files");
+        j.open(b'[');
+        for (path, content) in b.call.line.raw() {
+            j.open(b'{');
+            j.field("path", path);
+            j.field("content", content);
+            j.close(b'}');
+        }
+        j.close(b']');
+    }
+    if b.probe.is_none() && taken::takes(b.call) {
+        takes(&mut j, b.call);
     }
     if b.decision.changed() {
         j.list("run", b.target.head().chain(b.decision.args.iter().map(|arg| &**arg)));
@@ -299,6 +333,44 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
 #[must_use]
 pub fn refused(refusal: &Refusal<'_>) -> Vec<u8> {
     [b"refused `", &*refusal.arg, b"`: ", refusal.why, b" (rule ", refusal.rule, b")"].concat()
+}
+
+/// What a link or an archive takes in.
+fn takes(j: &mut Json, call: &Invocation<'_>) {
+    if !call.inputs.is_empty() {
+        j.key("seen");
+        j.open(b'[');
+        for seen in taken::inputs(call) {
+            stamp(j, seen);
+        }
+        j.close(b']');
+    }
+    let libraries = if call.kind == Kind::Link { taken::libraries(call) } else { Vec::new() };
+    if !libraries.is_empty() {
+        j.key("libs");
+        j.open(b'[');
+        for library in libraries {
+            j.open(b'{');
+            j.field("arg", library.arg);
+            j.field("path", &library.path);
+            j.key("seen");
+            stamp(j, Some(library.seen));
+            j.close(b'}');
+        }
+        j.close(b']');
+    }
+}
+
+fn stamp(j: &mut Json, seen: Option<Stamp>) {
+    match seen {
+        Some(seen) => {
+            j.open(b'[');
+            j.number(seen.size);
+            j.number(seen.modified);
+            j.close(b']');
+        }
+        None => j.null(),
+    }
 }
 
 fn edits(j: &mut Json, decision: &Decision<'_>) {
@@ -339,7 +411,7 @@ pub struct End<'c> {
     pub ended: Result<Ended, String>,
     /// The second try, if there was one.
     pub retry: Option<Retry>,
-    /// Outputs to be described, if they are ELF files.
+    /// Outputs to be described, if they are ELF files or archives.
     pub made: &'c [Vec<u8>],
 }
 
@@ -380,13 +452,16 @@ pub fn end(e: &End<'_>) -> Json {
     j
 }
 
-/// Describes those of the outputs that are ELF files.
+/// Describes those of the outputs that are ELF files or archives.
 fn made(j: &mut Json, outputs: &[Vec<u8>]) {
     let mut any = false;
     for path in outputs {
         let Some(content) = sys::Map::open(path) else { continue };
         let content = content.bytes();
-        let Some(facts) = elf::facts(content) else { continue };
+        let facts = elf::facts(content);
+        if facts.is_none() && !content.starts_with(b"!<arch>\n") {
+            continue;
+        }
         if !any {
             any = true;
             j.key("made");
@@ -396,13 +471,15 @@ fn made(j: &mut Json, outputs: &[Vec<u8>]) {
         j.field("path", path);
         j.field_number("size", content.len() as u64);
         j.field_hex("sha256", &elf::sha256(content));
-        if let Some(build_id) = facts.build_id {
-            j.field_hex("build_id", build_id);
+        if let Some(facts) = facts {
+            if let Some(build_id) = facts.build_id {
+                j.field_hex("build_id", build_id);
+            }
+            if let Some(digest) = elf::load_digest(content) {
+                j.field_hex("load", &digest);
+            }
+            j.field("machine", facts.machine.to_string().as_bytes());
         }
-        if let Some(digest) = elf::load_digest(content) {
-            j.field_hex("load", &digest);
-        }
-        j.field("machine", facts.machine.to_string().as_bytes());
         j.close(b'}');
     }
     if any {
@@ -418,10 +495,11 @@ pub struct Record<'p> {
 }
 
 impl<'p> Record<'p> {
-    /// Opens the record of a plan; `None` if it keeps none.
+    /// Opens the record of a plan; `None` if it keeps none. A write to it needs our signals to be held back.
     #[must_use]
-    pub fn open(plan: Plan<'p>) -> Option<Self> {
+    pub fn open<'s>(plan: Plan<'p>, hold: impl FnOnce() -> &'s Signals) -> Option<Self> {
         let path = plan.record()?;
+        hold();
         let record = Self { path, fd: Fd::append(path).ok() };
         if record.fd.is_none() {
             record.lose();
@@ -432,7 +510,7 @@ impl<'p> Record<'p> {
     /// Writes one line, in one write.
     pub fn write(&self, line: &Json) {
         let Some(fd) = &self.fd else { return };
-        if sys::write_unkilled(fd.number(), line.bytes()) != Ok(line.bytes().len()) {
+        if sys::write_once(fd.number(), line.bytes()) != Ok(line.bytes().len()) {
             self.lose();
         }
     }

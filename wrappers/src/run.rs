@@ -1,6 +1,7 @@
 //! One call from end to end: plan, target, decision, record, tool, record.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::ffi::CStr;
 
 use crate::args::{Files, Line, response};
@@ -8,9 +9,9 @@ use crate::dispatch::{Target, dispatch};
 use crate::invocation::Invocation;
 use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Options;
-use crate::plan::{Dialect, Kind, Plan, Role};
+use crate::plan::{Kind, Plan, Role};
 use crate::probe::{Place, probe, temp_folder};
-use crate::process::{self, CStrings, Command, Ended};
+use crate::process::{self, CStrings, Command, Ended, Signals};
 use crate::record::{self, Begin, End, Record, Retry};
 use crate::rewrite::{Arg, Decision, decide};
 use crate::sys::{self, Fd};
@@ -99,7 +100,19 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     let time = sys::now();
     let pids = sys::pids();
     let id = record::id(time, pids.0);
-    let record = Record::open(plan);
+    let signals = OnceCell::new();
+    let session = Session {
+        plan,
+        target: &target,
+        call: &call,
+        decision: &decision,
+        env,
+        name: &name,
+        signals,
+        pid: pids.0,
+        id,
+    };
+    let record = Record::open(plan, || session.signals());
     if let Some(record) = &record {
         let probe = probed.map(crate::plan::view::Probe::name);
         let begin = Begin {
@@ -111,6 +124,7 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
             cwd: &cwd,
             argv,
             env,
+            parent: variable(env, record::PARENT),
             target: &target,
             call: &call,
             probe,
@@ -118,7 +132,6 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
         };
         record.write(&record::begin(&begin));
     }
-    let session = Session { plan, target: &target, call: &call, decision: &decision, env, name: &name };
     let outcome = session.tool(record.is_some());
     if let Some(record) = &record {
         let succeeded = outcome.ended.as_ref().is_ok_and(Ended::success);
@@ -127,15 +140,15 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
         record.write(&record::end(&End { id, times: (time, sys::now()), ended, retry, made }));
     }
     match outcome.ended {
-        Ok(ended) => process::end_as(&ended),
+        Ok(ended) => session.signals().end_as(&ended),
         Err(_) => process::exit(outcome.status),
     }
 }
 
-/// Outputs worth describing: what was linked, or changed after it was linked.
+/// Outputs worth describing: what was linked or put into an archive, or changed afterwards.
 fn made<'c>(call: &'c Invocation<'_>) -> &'c [Vec<u8>] {
     match (call.kind, call.role) {
-        (Kind::Link, _) | (Kind::Other, Role::Strip | Role::Objcopy) => &call.outputs,
+        (Kind::Link | Kind::Archive, _) | (Kind::Other, Role::Strip | Role::Objcopy) => &call.outputs,
         _ => &[],
     }
 }
@@ -163,9 +176,17 @@ struct Session<'c, 'l> {
     decision: &'c Decision<'c>,
     env: &'c [&'c CStr],
     name: &'c [u8],
+    signals: OnceCell<Signals>,
+    pid: i32,
+    id: [u8; 6],
 }
 
 impl<'c> Session<'c, '_> {
+    /// Our signals, which are held back from the first time that they are asked for.
+    fn signals(&self) -> &Signals {
+        self.signals.get_or_init(|| Signals::hold(self.pid))
+    }
+
     /// Runs the tool, twice if policy says so.
     fn tool(&self, recorded: bool) -> Outcome {
         if let Some(refusal) = &self.decision.refusal {
@@ -174,7 +195,7 @@ impl<'c> Session<'c, '_> {
             let error = String::from_utf8_lossy(&message).into_owned();
             return Outcome { ended: Err(error), status: FAILED, retry: None };
         }
-        let envp = self.environment();
+        let envp = self.environment(recorded);
         if let Some(second) = &self.decision.retry {
             return self.twice(second, &envp);
         }
@@ -183,11 +204,13 @@ impl<'c> Session<'c, '_> {
     }
 
     /// The environment for the tool. A compiler or binutil must not find us when it looks for its own
-    /// helpers (collect2 looks for `ld`), so the shim folder is taken out of its PATH.
-    fn environment(&self) -> CStrings<'c> {
-        let mut all = CStrings::with_capacity(self.env.len(), 0);
+    /// helpers (collect2 looks for `ld`), so the shim folder is taken out of its PATH. Calls that it makes all the
+    /// same are to know in which call they are made.
+    fn environment(&self, recorded: bool) -> CStrings<'c> {
+        let mut all = CStrings::with_capacity(self.env.len() + 1, 0);
         for entry in self.env {
-            match entry.to_bytes().strip_prefix(b"PATH=") {
+            let bytes = entry.to_bytes();
+            match bytes.strip_prefix(b"PATH=") {
                 Some(path) if !self.target.tool.keeps_path() => {
                     let rest = without(path, self.plan.bin());
                     // An empty PATH would mean the working folder; none at all means the system's default.
@@ -195,8 +218,12 @@ impl<'c> Session<'c, '_> {
                         all.push_parts(&[b"PATH=", &rest]);
                     }
                 }
+                _ if bytes.starts_with(record::PARENT) && bytes.get(record::PARENT.len()) == Some(&b'=') => {}
                 _ => all.give(entry),
             }
+        }
+        if recorded {
+            all.push_parts(&[record::PARENT, b"=", &record::id_text(self.id)]);
         }
         all
     }
@@ -220,14 +247,15 @@ impl<'c> Session<'c, '_> {
         let error = if !fits {
             libc::E2BIG
         } else if wait {
-            match command.run() {
+            match command.run(self.signals()) {
                 Err(libc::E2BIG) => libc::E2BIG,
                 other => return other.map_err(Fault::Tool),
             }
         } else {
             command.exec()
         };
-        if error == libc::E2BIG && takes_response_files(self.target.tool.dialect()) {
+        // Compilers and binutils read `@file`.
+        if error == libc::E2BIG {
             return self.by_file(args, envp, streams);
         }
         Err(Fault::Tool(error))
@@ -249,7 +277,8 @@ impl<'c> Session<'c, '_> {
             let mut argv = CStrings::default();
             self.target.head().for_each(|arg| argv.push(arg));
             argv.push_parts(&[b"@", &path]);
-            Command { program: self.target.program(), argv, envp, streams }.run().map_err(Fault::Tool)
+            let command = Command { program: self.target.program(), argv, envp, streams };
+            command.run(self.signals()).map_err(Fault::Tool)
         });
         sys::remove(&path);
         ended
@@ -263,7 +292,8 @@ impl<'c> Session<'c, '_> {
         let ended = self.once(&self.decision.args, envp, first.streams, true);
         // A tool that was killed, or could not start, would fare no better the second time; and whoever
         // interrupts a build wants it to end, even where the tool made a plain failure of the signal.
-        if !ended.is_ok_and(|ended| ended.exit.is_some_and(|status| status != 0)) || process::interrupted() {
+        let failed = |ended: Ended| ended.exit.is_some_and(|status| status != 0) && !ended.interrupted;
+        if !ended.is_ok_and(failed) {
             first.release();
             return self.outcome(ended, None);
         }
@@ -312,11 +342,6 @@ impl<'c> Session<'c, '_> {
         };
         Outcome { ended, status, retry }
     }
-}
-
-/// Compilers and GNU's binutils read `@file`.
-fn takes_response_files(dialect: Dialect) -> bool {
-    matches!(dialect, Dialect::Gcc | Dialect::Clang | Dialect::Ld | Dialect::Ar | Dialect::Plain)
 }
 
 /// PATH without a folder, however many slashes it is written with.

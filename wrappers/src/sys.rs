@@ -187,20 +187,24 @@ pub fn write_once(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
     }
 }
 
-/// One write that the caller's limit of file sizes (`ulimit -f`) makes fail, where it would kill us.
-pub fn write_unkilled(fd: i32, bytes: &[u8]) -> Result<usize, i32> {
-    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the kernel fills `limit`; the disposition is put back as it was, for us and for the tool.
-    unsafe {
-        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
-        if limit.rlim_cur == libc::RLIM_INFINITY {
-            return write_once(fd, bytes);
-        }
-        let given = libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-        let written = write_once(fd, bytes);
-        libc::signal(libc::SIGXFSZ, given);
-        written
-    }
+/// What a file is known by without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Bytes.
+    pub size: u64,
+    /// Time of the last change, nanoseconds since 1970.
+    pub modified: u64,
+}
+
+/// The stamp of a plain file, links followed.
+#[must_use]
+pub fn stamp(path: &[u8]) -> Option<Stamp> {
+    let stat = stat_path(path)?;
+    let nanoseconds = stat.st_mtime.cast_unsigned().wrapping_mul(1_000_000_000);
+    Some(Stamp {
+        size: stat.st_size.cast_unsigned(),
+        modified: nanoseconds.wrapping_add(stat.st_mtime_nsec.cast_unsigned()),
+    })
 }
 
 fn stat(fd: c_int) -> Option<libc::stat> {
@@ -315,15 +319,19 @@ pub fn read_plain(path: &[u8]) -> Option<Vec<u8>> {
     is_plain(path).then(|| read_file(path).ok())?
 }
 
-/// Whether there is a plain file at this path, links followed.
-fn is_plain(path: &[u8]) -> bool {
-    let Some(path) = c_path(path) else { return false };
+/// What the kernel says of the plain file at this path, links followed.
+fn stat_path(path: &[u8]) -> Option<libc::stat> {
+    let path = c_path(path)?;
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` is a C string; the kernel fills `stat` if it answers 0, and only then is it read.
-    unsafe {
-        libc::stat(path.as_ptr().cast(), stat.as_mut_ptr()) == 0
-            && stat.assume_init().st_mode & libc::S_IFMT == libc::S_IFREG
-    }
+    let stat =
+        unsafe { (libc::stat(path.as_ptr().cast(), stat.as_mut_ptr()) == 0).then(|| stat.assume_init()) };
+    stat.filter(|stat| stat.st_mode & libc::S_IFMT == libc::S_IFREG)
+}
+
+/// Whether there is a plain file at this path, links followed.
+fn is_plain(path: &[u8]) -> bool {
+    stat_path(path).is_some()
 }
 
 /// Takes a file away; whether it was there does not matter.

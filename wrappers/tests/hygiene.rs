@@ -189,7 +189,7 @@ fn rule_19_a_deleted_working_folder_is_the_tools_own_affair() {
 }
 
 #[test]
-fn rule_19_the_environment_reaches_the_tool_but_for_our_folder_in_path() {
+fn rule_19_the_environment_reaches_the_tool_but_for_our_folder_in_path_and_the_name_of_the_call() {
     let f = Folder::shell();
     let ahead = "export ODD='a\nb' EMPTY= PS1=x; unset HOME";
     let (shim, plain) = f.both(ahead, "", r#"env -0 | tr '\0' '\1' >"$OUT""#);
@@ -199,7 +199,11 @@ fn rule_19_the_environment_reaches_the_tool_but_for_our_folder_in_path() {
         all.sort();
         all
     };
-    assert_eq!(sorted(&shim), sorted(&plain));
+    let mut told = sorted(&shim);
+    let parent = told.extract_if(.., |variable| variable.starts_with("CROSSWHEEL_PARENT=")).next().unwrap();
+    assert_eq!(told, sorted(&plain));
+    let id = parent.split('=').nth(1).unwrap();
+    assert!(f.record()[0].contains(&format!(r#""id":"{id}""#)), "{parent}");
 }
 
 #[test]

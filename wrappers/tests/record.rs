@@ -166,6 +166,78 @@ fn rule_21_a_record_on_a_full_file_system_keeps_its_whole_lines() {
 }
 
 #[test]
+fn rule_21_a_call_inside_of_another_names_it() {
+    let f = Folder::shell();
+    let inner = format!("'{}' -c 'exit 0'", text(&f.path("bin/cc")));
+    assert!(f.command("cc", ["-c", &inner]).env("CROSSWHEEL_PARENT", "0123").status().unwrap().success());
+    let record = f.record();
+    let id = |line: &str| line.split(r#""id":""#).nth(1).unwrap()[..12].to_owned();
+    assert!(record[0].contains(r#""parent":"0123","#), "{}", record[0]);
+    assert!(record[1].contains(&format!(r#""parent":"{}""#, id(&record[0]))), "{}", record[1]);
+}
+
+/// `[size, modified]` of a file, as a record says it.
+fn stamp(path: &std::path::Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let data = fs::metadata(path).unwrap();
+    format!("[{},{}]", data.size(), data.mtime() * 1_000_000_000 + data.mtime_nsec())
+}
+
+#[test]
+fn rule_21_a_link_tells_what_it_took_in() {
+    let f = Folder::new(PlanData {
+        tools: vec![tool("ar", Role::Ar, Dialect::Ar), tool("cc", Role::Cc, Dialect::Gcc)],
+        options: vec![(Dialect::Gcc, driver_rows())],
+        ..PlanData::default()
+    });
+    for name in ["a.o", "lib1/libx.a", "lib2/libx.so", "lib2/libx.a", "lib2/exact.a", "w.a"] {
+        let path = f.path("work").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
+    }
+    let seen = |name: &str| stamp(&f.path("work").join(name));
+    let lib = |arg: &str, path: &str| format!(r#"{{"arg":"{arg}","path":"{path}","seen":{}}}"#, seen(path));
+    for (args, libs) in [
+        // The first folder with either kind counts; the system's are not looked through.
+        (&["-lx", "-Llib1", "-Llib2", "-lm"][..], vec![lib("-lx", "lib1/libx.a")]),
+        (&["-L", "lib2", "-lx"], vec![lib("-lx", "lib2/libx.so")]),
+        (&["-Llib2", "-static", "-lx"], vec![lib("-lx", "lib2/libx.a")]),
+        (
+            &["-Llib2", "-Wl,-Bstatic", "-lx", "-Wl,-Bdynamic", "-lx"],
+            vec![lib("-lx", "lib2/libx.a"), lib("-lx", "lib2/libx.so")],
+        ),
+        (&["-Llib2", "-l:exact.a"], vec![lib("-l:exact.a", "lib2/exact.a")]),
+        (
+            &["-Wl,--whole-archive,w.a,--no-whole-archive"],
+            vec![lib("-Wl,--whole-archive,w.a,--no-whole-archive", "w.a")],
+        ),
+    ] {
+        fs::write(f.path("record.jsonl"), "").unwrap();
+        f.call("cc", [&["a.o", "missing.o", "-o", "a"], args].concat());
+        let begin = &f.record()[0];
+        assert!(begin.contains(&format!(r#""seen":[{},null]"#, seen("a.o"))), "{begin}");
+        assert!(begin.contains(&format!(r#""libs":[{}]"#, libs.join(","))), "{begin}");
+    }
+    // An archive takes in objects; a compile takes in nothing that was made.
+    fs::write(f.path("record.jsonl"), "").unwrap();
+    f.call("ar", ["rcs", "l.a", "a.o"]);
+    f.call("cc", ["-c", "a.c"]);
+    let record = f.record();
+    assert!(record[0].contains(&format!(r#""seen":[{}]"#, seen("a.o"))), "{}", record[0]);
+    assert!(!record[2].contains(r#""seen""#), "{}", record[2]);
+}
+
+#[test]
+fn rule_21_response_files_are_kept_as_they_were() {
+    let f = Folder::fake();
+    fs::write(f.path("work/a.rsp"), "-c 'a b.c'\n@b.rsp").unwrap();
+    fs::write(f.path("work/b.rsp"), b"-DX=\xff").unwrap();
+    f.call("cc", ["@a.rsp"]);
+    let files = r#""files":[{"path":"a.rsp","content":"-c 'a b.c'\n@b.rsp"},{"path":"b.rsp","content":"-DX=\udcff"}]"#;
+    assert!(f.record()[0].contains(files), "{}", f.record()[0]);
+}
+
+#[test]
 fn rule_21_only_allowed_variables_are_told() {
     let mut f = Folder::fake();
     f.plan.env_allow = vec!["CFLAGS".into(), "LANG".into()];

@@ -137,6 +137,18 @@ fn rule_19_a_signal_to_the_whole_group_ends_both() {
 }
 
 #[test]
+fn rule_19_the_end_of_a_child_that_the_caller_left_us_is_not_the_end_of_the_tool() {
+    let f = Folder::shell();
+    let tool = "sleep 0.3; exit 7";
+    let script = format!("sleep 0.05 & exec '{}' -c '{tool}'", text(&f.path("bin/cc")));
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &script]);
+    f.surround(&mut command);
+    assert_eq!(command.status().unwrap().code(), Some(7));
+    assert!(f.record().pop().unwrap().contains(r#""exit":7,"#));
+}
+
+#[test]
 fn rule_19_no_tool_outlives_a_shim_that_was_killed() {
     let f = Folder::shell();
     let (mut child, tool) = start(&f, &mut f.command("cc", ["-c", WAITS]));

@@ -37,8 +37,8 @@ pub struct Line<'a> {
     words: Vec<Word<'a>>,
     /// Places in `argv` that were read in as response files.
     files: Vec<usize>,
-    /// How many files were read in, nested ones too.
-    read: usize,
+    /// Every file that was read in, nested ones too: its path as named, and what was in it.
+    raw: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// One argument after expansion.
@@ -54,7 +54,8 @@ impl<'a> Line<'a> {
     /// Reads in all response files of `argv`.
     #[must_use]
     pub fn read(argv: &'a [&'a [u8]], files: &impl Files) -> Self {
-        let mut line = Self { argv, words: Vec::with_capacity(argv.len() + 8), files: Vec::new(), read: 0 };
+        let mut line =
+            Self { argv, words: Vec::with_capacity(argv.len() + 8), files: Vec::new(), raw: Vec::new() };
         for (origin, arg) in argv.iter().enumerate() {
             line.push(Cow::Borrowed(arg), origin, files, 0);
         }
@@ -64,14 +65,15 @@ impl<'a> Line<'a> {
     fn push(&mut self, arg: Cow<'a, [u8]>, origin: usize, files: &impl Files, depth: usize) {
         if let Some(path) = arg.strip_prefix(b"@")
             && depth < DEEPEST
-            && self.read < MOST_FILES
+            && self.raw.len() < MOST_FILES
             && let Some(content) = files.read(path)
         {
-            self.read += 1;
             if depth == 0 {
                 self.files.push(origin);
             }
-            for word in split(&content) {
+            let words = split(&content);
+            self.raw.push((path.to_vec(), content));
+            for word in words {
                 self.push(Cow::Owned(word), origin, files, depth + 1);
             }
             return;
@@ -101,6 +103,12 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn files(&self) -> &[usize] {
         &self.files
+    }
+
+    /// Every file that was read in, nested ones too, in the order of reading: path as named, and content.
+    #[must_use]
+    pub fn raw(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.raw
     }
 
     /// The arguments put together again from the words. `changes` says which words do not stand, sorted

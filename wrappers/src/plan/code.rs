@@ -50,6 +50,8 @@ codes! {
         Ld = "ld",
         /// Archivers: a key of letters, then files.
         Ar = "ar",
+        /// `objcopy` and `strip`, whose short options are not those of the assembler.
+        Objcopy = "objcopy",
         /// Tools that are recorded; at most an argument of ours goes before theirs (`ranlib -D`).
         Plain = "plain",
     }

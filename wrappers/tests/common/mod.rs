@@ -218,6 +218,7 @@ pub fn driver_rows() -> Vec<OptionRow> {
         row("--version", Form::Flag, Effect::Query),
         row("-E", Form::Flag, Effect::PreprocessOnly),
         row("-I", Form::JoinedOrSeparate, Effect::None),
+        row("-L", Form::JoinedOrSeparate, Effect::None),
         row("-MF", Form::Separate, Effect::DepFile),
         row("-S", Form::Flag, Effect::AssemblyOnly),
         row("-W", Form::Joined, Effect::None),

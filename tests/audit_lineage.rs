@@ -1,0 +1,170 @@
+//! What is in a wheel is traced back to its compiles: five ways round the shim are found, and what real build
+//! systems do to objects on their way is not taken for one.
+
+#[path = "build_support/mod.rs"]
+mod build_support;
+
+use std::path::Path;
+use std::process::Command;
+
+use build_support::{Home, WHEEL};
+
+/// Builds `ext.so`, and other members, by these commands.
+fn by(commands: &str, members: &[&str]) -> String {
+    let members: String =
+        members.iter().map(|member| format!("'tiny/{member}': open('{member}', 'rb').read(), ")).collect();
+    format!(
+        "import subprocess\ndef build():\n    subprocess.check_call({commands:?}, shell=True)\n    return {{{members}}}\n"
+    )
+}
+
+/// Runs a command of the system's own in a package, as its authors would ahead of a build.
+fn ahead(folder: &Path, script: &str) {
+    let status = Command::new("sh").args(["-ec", script]).current_dir(folder).status().expect("sh starts");
+    assert!(status.success(), "{script}");
+}
+
+const MORE: &str = "int more(int x) { return 2 * x; }\n";
+
+#[test]
+fn five_ways_round_the_shim_are_found() {
+    let build = "cc -c -fPIC ext.c && ";
+    for (what, before, commands, members, says) in [
+        (
+            "a compiler by its absolute path",
+            "",
+            "/usr/bin/gcc -c -fPIC more.c && cc -shared ext.o more.o -o ext.so",
+            &["ext.so"][..],
+            "more.o (call ",
+        ),
+        (
+            "another one, which assembles by itself",
+            "",
+            "/usr/bin/clang -c -fPIC more.c && cc -shared ext.o more.o -o ext.so",
+            &["ext.so"],
+            "more.o (taken in by call ",
+        ),
+        (
+            "a library that is copied in",
+            "gcc -shared -fPIC more.c -o more.so",
+            "cc -shared ext.o -o ext.so",
+            &["ext.so", "more.so"],
+            "more.so: was not made by a recorded call",
+        ),
+        (
+            "an object for another machine",
+            "printf '\\177ELF\\002\\001\\001\\000\\000\\000\\000\\000\\000\\000\\000\\000\\001\\000\\267\\000' > arm.o; head -c 200 /dev/zero >> arm.o",
+            "cc -shared ext.o -o ext.so && ar rc libarm.a arm.o",
+            &["ext.so", "libarm.a"],
+            "libarm.a: holds arm.o, which is for aarch64, and x86_64 was asked for",
+        ),
+        (
+            "a library of a lower level as an archive",
+            "gcc -O2 -march=x86-64 -c -fPIC more.c && ar rc libmore.a more.o && rm more.o",
+            "cc -shared ext.o -L. -Wl,--whole-archive -lmore -Wl,--no-whole-archive -o ext.so",
+            &["ext.so"],
+            "libmore.a (taken in by call ",
+        ),
+        (
+            "an object that was compiled before the shim was there",
+            "gcc -c -fPIC more.c",
+            "cc -shared ext.o more.o -o ext.so",
+            &["ext.so"],
+            "more.o (taken in by call ",
+        ),
+        (
+            "such an object in the wheel",
+            "gcc -c -fPIC more.c",
+            "cc -shared ext.o -o ext.so",
+            &["ext.so", "more.o"],
+            "more.o: is an object, and no recorded call made one of its name",
+        ),
+    ] {
+        let home = Home::new();
+        let package = home.package("pkg", &by(&format!("{build}{commands}"), members));
+        home.write("pkg/more.c", MORE);
+        ahead(&package, before);
+        let ran = home.build(&["./pkg", "--family", "x86-64-v3", "--out", "out"]).fails(1);
+        assert!(ran.err.contains(says) || ran.out.contains(says), "{what}: {ran:#?}");
+        assert!(!home.path(&format!("out/x86-64-v3/{WHEEL}")).exists(), "{what}");
+        // The record alone tells the same later on, when the build's folder is gone.
+        let rejected = home.path(&format!("out/x86-64-v3/log/{WHEEL}"));
+        let audit = home.crosswheel(&["audit", &rejected.display().to_string(), "--log", "out"]).output();
+        let audit = audit.expect("it starts");
+        assert_eq!(audit.status.code(), Some(1), "{what}: {audit:?}");
+    }
+}
+
+#[test]
+fn what_build_systems_do_to_objects_is_no_way_round() {
+    for commands in [
+        // Renamed, linked under another name, copied with its time.
+        "cc -c -fPIC ext.c -o tmp.o && mv tmp.o ext.o && cc -shared ext.o -o ext.so",
+        "cc -c -fPIC ext.c && mkdir d && ln ext.o d/x.o && cc -shared d/x.o -o ext.so",
+        "cc -c -fPIC ext.c && cp -p ext.o copy.o && cc -shared ext.o -o one.so && cc -shared copy.o -o ext.so",
+        // An archive in two steps, a partial link, an archive that libtool takes apart.
+        "cc -c -fPIC ext.c && cc -c -fPIC more.c && ar cr l.a ext.o && ar cr l.a more.o && ranlib l.a && \
+         cc -shared -Wl,--whole-archive,l.a,--no-whole-archive -o ext.so",
+        "cc -c -fPIC ext.c && cc -c -fPIC more.c && cc -r -nostdlib ext.o more.o -o both.o && cc -shared both.o -o ext.so",
+        "cc -c -fPIC ext.c && ar cr l.a ext.o && mkdir x && (cd x && ar x ../l.a) && ar cr m.a x/ext.o && \
+         cc -shared -Wl,--whole-archive m.a -Wl,--no-whole-archive -o ext.so",
+        // Stripped or changed ahead of the link, and everything at once.
+        "cc -g -c -fPIC ext.c && strip -g ext.o && cc -shared ext.o -o ext.so && strip ext.so",
+        "cc -c -fPIC ext.c && objcopy --add-symbol x=0 ext.o y.o && cc -shared y.o -o ext.so",
+        "cc -shared -fPIC ext.c more.c -o ext.so",
+        "echo ext.o more.o > list; cc -c -fPIC ext.c more.c && cc -shared @list -o ext.so",
+        "cc -S -fPIC ext.c && cc -c ext.s && cc -shared ext.o -o ext.so",
+        // A version script is no object, and libm is the system's.
+        "cc -c -fPIC ext.c && echo '{ global: *; };' > ext.map && \
+         cc -shared ext.o -Wl,--version-script=ext.map -Wl,-Bstatic -lm -Wl,-Bdynamic -o ext.so",
+    ] {
+        let home = Home::new();
+        home.package("pkg", &by(commands, &["ext.so"]));
+        home.write("pkg/more.c", MORE);
+        let ran = home.build(&["./pkg", "--family", "x86-64-v3", "--out", "out"]);
+        assert_eq!(ran.code, Some(0), "{commands}: {ran:#?}");
+        for code in ["ready-made", "past-shim", "changed-input", "lower-level"] {
+            assert!(!ran.out.contains(code) && !ran.err.contains(code), "{commands}: {ran:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_static_library_and_an_object_in_the_wheel_are_traced() {
+    let home = Home::new();
+    let commands = "cc -c -fPIC ext.c && ar rc libext.a ext.o && cc -shared ext.o -o ext.so";
+    home.package("pkg", &by(commands, &["ext.so", "libext.a", "ext.o"]));
+    let ran = home.build(&["./pkg", "--family", "x86-64-v3", "--out", "out"]).good();
+    ran.says("3 of 3");
+    // Without the build's folder, the object is known by its name alone; that is said, and no fault.
+    let audit = home.crosswheel(&["audit", "out/x86-64-v3"]).output().expect("it starts");
+    let told = String::from_utf8_lossy(&audit.stdout).into_owned();
+    assert_eq!(audit.status.code(), Some(0), "{told}");
+    assert!(told.contains("traced  tiny/libext.a  x86_64, made by call "), "{told}");
+    assert!(told.contains("(sha256) from 1 compile"), "{told}");
+    assert!(told.contains("tiny/ext.o is an object, known by its name alone"), "{told}");
+}
+
+#[test]
+fn a_folder_is_audited_like_a_wheel() {
+    let home = Home::new();
+    home.package("pkg", "");
+    home.build(&["./pkg", "--family", "host", "--out", "out"]).good();
+    let wheel = home.path(&format!("out/host/{WHEEL}"));
+    let unpack = format!("mkdir site && cd site && python3 -m zipfile -e '{}' .", wheel.display());
+    ahead(&home.path(""), &unpack);
+    let audit = |args: &[&str]| {
+        let output = home.crosswheel(&[&["audit"], args].concat()).output().expect("it starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, told) = audit(&["site", "--log", "out"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("traced  tiny/ext.so"), "{told}");
+    ahead(&home.path("site/tiny"), "echo 'int x;' > x.c; gcc -shared -fPIC x.c -o sub.so; rm x.c");
+    let (code, told) = audit(&["site", "--log", "out"]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("tiny/sub.so was not made by a recorded call"), "{told}");
+    // A folder of wheels stands for these.
+    let (code, told) = audit(&["out/host"]);
+    assert!(code == Some(0) && told.contains("1 wheel"), "{told}");
+}
