@@ -89,6 +89,14 @@ impl CallWords {
 
     /// The one source of a compile that a preprocessor can be asked about, and the ending of what it gives.
     pub(super) fn source(&self) -> Option<(&Part, &'static str)> {
+        // A header that is compiled by itself gives no object; as a preprocessed source it would.
+        if self
+            .outputs
+            .iter()
+            .any(|output| output.bytes().ends_with(b".gch") || output.bytes().ends_with(b".pch"))
+        {
+            return None;
+        }
         let ending = match self.lang.as_slice() {
             [one] => match one.as_str() {
                 "c" => "i",

@@ -84,7 +84,12 @@ pub(super) fn gather(log: &Log, call: &Call, words: &CallWords) -> Result<Gather
     let folder = &words.folder;
     all.folder(folder);
     let own = Own::of(words);
-    for input in words.parts.iter().filter(|part| part.input) {
+    // What an archive held before is not known: it is made anew.
+    let made = |named: &[u8]| {
+        let is = |files: &[Text]| files.iter().any(|file| file.bytes() == named);
+        is(&call.outputs) && !is(&call.inputs)
+    };
+    for input in words.parts.iter().filter(|part| part.input && !made(&part.value)) {
         all.take(folder, &input.value);
         not_thin(&absolute(folder, &input.value), call)?;
     }
