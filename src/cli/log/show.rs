@@ -127,6 +127,7 @@ fn arguments(to: &mut dyn Write, detail: &Detail) -> io::Result<()> {
     let changed = steps.iter().any(|step| step.change != Change::Kept);
     title(to, if changed { "arguments  (- taken out, + put in)" } else { "arguments" })?;
     if let Some(columns) = out::columns().filter(|columns| changed && *columns >= SIDES) {
+        // Signs are there beside the colours, which not everyone sees.
         sides(to, &steps, columns)?;
         return response_files(to, detail);
     }
@@ -156,8 +157,8 @@ const SIDES: usize = 140;
 
 /// Arguments as received on the left and as run on the right. What an edit put in the place of something stands beside it.
 fn sides(to: &mut dyn Write, steps: &[Step<'_>], columns: usize) -> io::Result<()> {
-    let width = (columns - 12) / 2;
-    writeln!(to, "    {DIM}{:width$}  run{DIM:#}", "received")?;
+    let width = (columns - 16) / 2;
+    writeln!(to, "    {DIM}{:width$}    run{DIM:#}", "received")?;
     let alike = |a: &Step<'_>, b: &Step<'_>| (a.change, a.edit) == (b.change, b.edit);
     let mut runs = steps.chunk_by(alike).peekable();
     while let Some(run) = runs.next() {
@@ -171,9 +172,9 @@ fn sides(to: &mut dyn Write, steps: &[Step<'_>], columns: usize) -> io::Result<(
                 (lines(run), runs.next_if(place).map(lines).unwrap_or_default())
             }
         };
-        let (red, green) = match run[0].change {
-            Change::Kept => (anstyle::Style::new(), anstyle::Style::new()),
-            _ => (RED, GREEN),
+        let (red, green, minus, plus) = match run[0].change {
+            Change::Kept => (anstyle::Style::new(), anstyle::Style::new(), " ", " "),
+            _ => (RED, GREEN, "-", "+"),
         };
         let number = run[0].edit.map(|edit| format!("  {DIM}[{}]{DIM:#}", edit + 1)).unwrap_or_default();
         let rows = left.len().max(right.len());
@@ -181,7 +182,9 @@ fn sides(to: &mut dyn Write, steps: &[Step<'_>], columns: usize) -> io::Result<(
             let [before, after] = [&left, &right].map(|side| side.get(at).map_or("", String::as_str));
             let room = " ".repeat(width.saturating_sub(before.chars().count()));
             let number = if at + 1 == rows { number.as_str() } else { "" };
-            writeln!(to, "    {red}{before}{red:#}{room}  {green}{after}{green:#}{number}")?;
+            let sign = |text: &str, sign| if text.is_empty() { " " } else { sign };
+            let (minus, plus) = (sign(before, minus), sign(after, plus));
+            writeln!(to, "  {red}{minus} {before}{red:#}{room}  {green}{plus} {after}{green:#}{number}")?;
         }
     }
     Ok(())
