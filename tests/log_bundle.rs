@@ -124,6 +124,39 @@ fn a_link_is_packed_with_its_objects_archives_scripts_and_libraries() {
 }
 
 #[test]
+fn calls_of_other_forms_are_packed_too() {
+    let home = recorded(
+        "cd src; echo 'int b;' > b.c; echo 'x: ret' > s.s; echo '#define ZERO 0' > inc/z.h; printf '#include \"inc/z.h\"\\n#if ZERO == 0\\ny: ret\\n#endif\\n' > p.S
+         echo 'inline int k();' > k.txt; gcc -c a.c b.c; as s.s -o s.o; gcc -c p.S -o p.o; gcc -x c++ -c k.txt -o k.o; gcc -S a.c -o a.s
+         gcc -fsyntax-only a.c; gcc -E a.c -o a.i; gcc -c -include inc/a.h b.c -o i.o; ld -r s.o p.o -o r.o; strip -g r.o -o t.o; ranlib s.o; true",
+    );
+    let out = home.crosswheel(&["log", "ls", "log", "--json"]).output().unwrap();
+    let calls: Vec<Value> = String::from_utf8(out.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(calls.len(), 11);
+    let before = fs::read(home.path("src/a.o")).unwrap();
+    for call in &calls {
+        let argv = &call["begin"]["argv"];
+        let out = bundle(&home, &[call["begin"]["id"].as_str().unwrap(), "log", "--out", "b.tar.gz"]);
+        assert_eq!(
+            (out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()),
+            (Some(0), ""),
+            "{argv}"
+        );
+        let (empty, out) = unpacked(&home.path("b.tar.gz"), &[]);
+        assert_eq!(out.status.code().map(i64::from), call["end"]["exit"].as_i64(), "{argv} {out:?}");
+        let folder = empty.path().join("root").join(home.path("src").strip_prefix("/").unwrap());
+        for made in call["begin"]["out"].as_array().into_iter().flatten() {
+            assert!(folder.join(made.as_str().unwrap()).is_file(), "{argv} made {made}");
+        }
+    }
+    assert!(before == fs::read(home.path("src/a.o")).unwrap(), "the tree is left alone");
+}
+
+#[test]
 fn names_with_blanks_quotes_and_other_bytes_are_kept() {
     let home = Home::new();
     home.write("od'd dir/a $b.c", "#include \"h\\xe9.h\"\nint a = B;\n");

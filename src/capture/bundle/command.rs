@@ -1,5 +1,6 @@
 //! The call's arguments, and what becomes of them in a bundle.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,7 +10,9 @@ use crosswheel_shim::plan::{Dialect, Effect, Kind};
 use super::super::log::{Call, Log};
 use super::super::rerun::{Disk, Rerun};
 use super::super::text::Text;
+use crate::environment::PATH;
 use crate::error::Result;
+use crate::toolchain::path::without_shims;
 use crate::toolchain::reading::{Part, parts};
 
 /// Options that only the preprocessor reads, by their spelling, with their value if they have one.
@@ -57,6 +60,10 @@ pub(super) struct CallWords {
     /// Its arguments, response files read in.
     pub(super) parts: Vec<Part>,
     pub(super) folder: Text,
+    /// Whether it is a compiler driver, which can be asked about its own files.
+    pub(super) driver: bool,
+    /// PATH for it, without shim folders.
+    path: OsString,
     pub(super) kind: Kind,
     /// Languages of its sources.
     pub(super) lang: Vec<String>,
@@ -80,6 +87,8 @@ impl CallWords {
             real: detail.real,
             parts: parts(&bytes, dialect)?,
             folder: rerun.folder.clone(),
+            driver: matches!(dialect, Dialect::Gcc | Dialect::Clang),
+            path: without_shims(&std::env::var_os(PATH).unwrap_or_default(), rerun.folder.path()),
             kind: call.kind,
             lang: detail.lang,
             outputs: call.outputs.clone(),
@@ -114,22 +123,29 @@ impl CallWords {
         }
     }
 
-    /// The command that preprocesses into a file and names every header that it opens on stderr.
-    pub(super) fn preprocess(&self, to: &Path) -> Command {
+    /// The tool, which must find its own helpers and not the shim.
+    pub(super) fn command(&self) -> Command {
         let mut command = Command::new(self.real.path());
+        command.env(PATH, &self.path);
+        command
+    }
+
+    /// The command that preprocesses to stdout and names every header that it opens on stderr.
+    pub(super) fn preprocess(&self) -> Command {
+        let mut command = self.command();
         command.current_dir(self.folder.path());
         for part in
             self.parts.iter().filter(|part| !is_output(part) && !is_stage(part) && !is_dependency(part))
         {
             command.args(part.words.iter().map(|word| Text::from(&**word).path().to_owned()));
         }
-        command.args(["-E", "-H", "-o"]).arg(to);
+        command.args(["-E", "-H"]);
         command
     }
 
     /// The command with its outputs at another place.
     pub(super) fn elsewhere(&self, to: &Path) -> Command {
-        let mut command = Command::new(self.real.path());
+        let mut command = self.command();
         for part in self.parts.iter().filter(|part| !is_output(part) && !is_dependency(part)) {
             command.args(part.words.iter().map(|word| Text::from(&**word).path().to_owned()));
         }

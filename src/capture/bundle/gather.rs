@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::super::log::{Call, Log};
 use super::super::text::Text;
@@ -109,7 +109,7 @@ pub(super) fn gather(log: &Log, call: &Call, words: &CallWords) -> Result<Gather
     for path in &words.libs {
         all.take(folder, path.bytes());
     }
-    if !words.lang.is_empty() {
+    if words.driver && !words.lang.is_empty() {
         headers(&mut all, words, &own)?;
     }
     for named in words.search_folders() {
@@ -142,10 +142,7 @@ pub(super) fn gather(log: &Log, call: &Call, words: &CallWords) -> Result<Gather
 
 /// Preprocesses: what comes out, if it went well, and every header that was opened, if not.
 fn headers(all: &mut Gathered, words: &CallWords, own: &Own) -> Result<()> {
-    let scratch = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
-    let unit = scratch.path().join("unit");
-    let out =
-        words.preprocess(&unit).stdin(Stdio::null()).output().context("cannot run", words.real.path())?;
+    let out = words.preprocess().stdin(Stdio::null()).output().context("cannot run", words.real.path())?;
     for line in out.stderr.split(|byte| *byte == b'\n') {
         // `... path`, as many dots as it is deep.
         let dots = line.iter().take_while(|byte| **byte == b'.').count();
@@ -158,7 +155,7 @@ fn headers(all: &mut Gathered, words: &CallWords, own: &Own) -> Result<()> {
         }
     }
     if let Some((_, ending)) = words.source().filter(|_| out.status.success()) {
-        all.unit = Some((std::fs::read(&unit).context("cannot read", &unit)?, ending));
+        all.unit = Some((out.stdout, ending));
     }
     Ok(())
 }
@@ -176,7 +173,10 @@ impl Own {
         let named = words.search_folders().map(|folder| absolute(&words.folder, folder)).collect();
         let mut system: Vec<PathBuf> =
             ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec"].map(PathBuf::from).into();
-        let mut ask = Command::new(words.real.path());
+        if !words.driver {
+            return Self { system, named };
+        }
+        let mut ask = words.command();
         ask.args(["-E", "-v", "-x", "c++", "/dev/null"]).env("LC_ALL", "C").stdin(Stdio::null());
         for variable in ["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"] {
             ask.env_remove(variable);

@@ -135,7 +135,8 @@ fn expected(call: &Call) -> Option<i32> {
 /// What the call says in its own tree, with its outputs led elsewhere.
 fn reference(words: &CallWords, rerun: &Rerun) -> Result<Option<(i32, Vec<u8>)>> {
     // An archiver changes its archive in place, and others their input.
-    if !matches!(words.kind, Kind::Compile | Kind::Assemble | Kind::Link) {
+    // Several outputs cannot be named.
+    if !matches!(words.kind, Kind::Compile | Kind::Assemble | Kind::Link) || words.outputs.len() > 1 {
         return Ok(None);
     }
     let elsewhere = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
@@ -170,7 +171,7 @@ fn versions(words: &CallWords) -> Vec<u8> {
     };
     let real = words.real.path();
     tell(real);
-    for helper in ["as", "ld"] {
+    for helper in ["as", "ld"].iter().filter(|_| words.driver) {
         let Ok(said) = ask(real, &[&format!("-print-prog-name={helper}")], manner) else { break };
         let program = crate::toolchain::path::find(said.trim(), &path, Path::new("/"));
         if let Some(program) = Some(Path::new(said.trim()).to_owned()).filter(|p| p.is_absolute()).or(program)
