@@ -11,8 +11,9 @@ use build_support::{Home, WHEEL};
 
 /// Builds `ext.so`, and other members, by these commands.
 fn by(commands: &str, members: &[&str]) -> String {
-    let members: String =
-        members.iter().map(|member| format!("'tiny/{member}': open('{member}', 'rb').read(), ")).collect();
+    let members: Vec<String> =
+        members.iter().map(|member| format!("'tiny/{member}': open('{member}', 'rb').read()")).collect();
+    let members = members.join(", ");
     format!(
         "import subprocess\ndef build():\n    subprocess.check_call({commands:?}, shell=True)\n    return {{{members}}}\n"
     )

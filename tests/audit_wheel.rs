@@ -376,3 +376,11 @@ fn every_code_has_a_name_of_its_own() {
     assert_eq!(names.len(), Code::ALL.len());
     assert_eq!(Code::Untraced.severity(), Severity::Fault);
 }
+
+#[test]
+fn every_code_is_described() {
+    let page = include_str!("../docs/audit.md");
+    for code in Code::ALL {
+        assert!(page.contains(&format!("`{}`", code.name())), "{} is not in docs/audit.md", code.name());
+    }
+}

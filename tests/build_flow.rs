@@ -142,6 +142,23 @@ fn a_failed_compile_that_the_backend_hides_is_a_fault() {
 }
 
 #[test]
+fn warnings_that_were_let_through_are_counted_and_the_way_to_them_is_told() {
+    let home = Home::new();
+    let plan = "import subprocess, backend\ndef build():\n    subprocess.check_call(['cc', '-Wall', '-Werror', '-c', \
+                'odd.c'])\n    return backend.extension()\n";
+    home.package("pkg", plan);
+    home.write("pkg/odd.c", "int odd(void) { int unused; return 0; }\n");
+    let ran = home.build(&["./pkg", "--family", "host", "--werror", "demote", "--out", "out"]).good();
+    ran.says("1 warning in 1 call that");
+    let way =
+        ran.out.lines().find_map(|line| line.trim().strip_prefix("which ones: crosswheel ")).expect("a way");
+    let words: Vec<&str> = way.split(' ').collect();
+    let report = home.crosswheel(&words).output().expect("started");
+    let report = String::from_utf8_lossy(&report.stdout);
+    assert!(report.contains("-Wunused-variable") && report.contains("odd.c:1:21"), "{report}");
+}
+
+#[test]
 fn a_later_success_for_the_same_output_forgives_a_failure() {
     let home = Home::new();
     let plan = "import subprocess\ndef build():\n    assert subprocess.call(['cc', '-c', 'bad.c', '-o', 'x.o'])\n    \

@@ -14,6 +14,13 @@ use crosswheel::topology::Topology;
 /// Most instructions of the shim's own for a compile with 60 arguments.
 const LIMIT: u64 = 150_000;
 
+/// Most instructions that the record costs, for the same call.
+const RECORD_LIMIT: u64 = 60_000;
+
+/// Most system calls that waiting for the tool and recording it cost over becoming it: three for the record, two that hold signals
+/// back, the start, and two that wait.
+const RECORD_CALLS: usize = 8;
+
 /// A compile as Meson writes it, one argument a line; the benches measure the same one.
 const COMPILE: &str = include_str!("../benches/overhead/sixty-arguments.txt");
 
@@ -39,7 +46,7 @@ fn environment(bin: &Path) -> Vec<(String, OsString)> {
 }
 
 /// Instructions of the program that is called as `gcc`, by callgrind; what it starts is not counted.
-fn instructions(gcc: &Path, folder: &Path) -> u64 {
+fn instructions(gcc: &Path, folder: &Path, status: i32) -> u64 {
     let valgrind = Command::new("/usr/bin/valgrind")
         .args(["--tool=callgrind", "--trace-children=no", "--callgrind-out-file=/dev/null"])
         .arg(gcc)
@@ -56,7 +63,7 @@ fn instructions(gcc: &Path, folder: &Path) -> u64 {
     let line = format!("=={}== Collected : ", valgrind.id());
     let output = valgrind.wait_with_output().expect("valgrind ends");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    assert_eq!(output.status.code(), Some(status), "{said}");
     let count = said.lines().rev().find_map(|said| said.strip_prefix(&line));
     count.unwrap_or_else(|| panic!("no count in: {said}")).trim().parse().expect("a number")
 }
@@ -92,7 +99,7 @@ fn a_compile_with_sixty_arguments_costs_the_shim_fewer_than_150_000_instructions
             record: true,
         })
         .expect("a session");
-        let count = instructions(&session.bin.join("gcc"), &folder);
+        let count = instructions(&session.bin.join("gcc"), &folder, 0);
         assert!(folder.join("tiny.o").is_file(), "the compiler did not run");
         let record = fs::read_to_string(session.record.as_ref().expect("a record")).expect("a record");
         assert!(record.lines().any(|line| line.starts_with(r#"{"ev":"end""#)), "{record}");
@@ -101,4 +108,66 @@ fn a_compile_with_sixty_arguments_costs_the_shim_fewer_than_150_000_instructions
         assert!(count < LIMIT, "{name} {changed} reproducibility: {count} instructions, allowed are {LIMIT}");
         fs::remove_file(folder.join("tiny.o")).expect("an object");
     }
+}
+
+/// System calls of the program that is called as `gcc`, up to its end or to its becoming another program.
+fn system_calls(gcc: &Path, folder: &Path) -> usize {
+    let trace = folder.join("trace");
+    let status = Command::new("strace")
+        .arg("-o")
+        .arg(&trace)
+        .arg(gcc)
+        .args(COMPILE.lines())
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment(gcc.parent().expect("a folder")))
+        .status()
+        .expect("strace starts (tests/setup.sh installs it)");
+    assert!(status.success());
+    let trace = fs::read_to_string(trace).expect("a trace");
+    let calls = trace.lines().filter(|line| line.contains('('));
+    1 + calls.skip(1).take_while(|line| !line.starts_with("execve(")).count()
+}
+
+#[test]
+fn a_record_costs_fewer_than_60_000_instructions_and_8_system_calls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().canonicalize().expect("a folder");
+    fs::write(folder.join("tiny.c"), "int add(int a, int b) { return a + b; }\n").expect("a source");
+    fs::write(folder.join("tiny.h"), "").expect("a header");
+    let topology = Topology::builtin().expect("the built-in topology");
+    let toolchains = Toolchains::builtin().expect("the built-in toolchains");
+    let family = topology.family("host").expect("a family");
+    fs::create_dir(folder.join("tools")).expect("a folder");
+    let gcc = folder.join("tools/gcc");
+    let mut instructions_of = Vec::new();
+    let mut calls_of = Vec::new();
+    for record in [false, true] {
+        std::os::unix::fs::symlink("/usr/bin/gcc", &gcc).expect("a link");
+        let session = Session::create(&SessionOptions {
+            dir: &folder.join("session"),
+            toolchains: &toolchains,
+            family,
+            policy: &family.policy,
+            reproducible: None,
+            path: format!("{}:/usr/bin:/bin", folder.join("tools").display()).as_ref(),
+            cwd: &folder,
+            variables: &|_| None,
+            python: None,
+            extra_tools: &[],
+            record,
+        })
+        .expect("a session");
+        let shim = session.bin.join("gcc");
+        calls_of.push(system_calls(&shim, &folder));
+        // callgrind counts no program that becomes another one: the compiler is gone, and both find that out.
+        fs::remove_file(&gcc).expect("a link");
+        instructions_of.push(instructions(&shim, &folder, 127));
+    }
+    let instructions = instructions_of[1] - instructions_of[0];
+    // The end of the process is a call where the start of the other program was one.
+    let calls = calls_of[1] - calls_of[0] - 1;
+    println!("the record costs {instructions} instructions and {calls} system calls");
+    assert!(instructions < RECORD_LIMIT, "{instructions} instructions, allowed are {RECORD_LIMIT}");
+    assert!(calls <= RECORD_CALLS, "{calls} system calls, allowed are {RECORD_CALLS}");
 }

@@ -22,6 +22,11 @@ need valgrind valgrind
 need readelf binutils
 need cmake cmake
 need patchelf patchelf
+need bear bear
+need clangd clangd
+need clang-tidy clang-tidy
+need chromium chromium
+need chromedriver chromium-driver
 [ -e /usr/include/python3.11/Python.h ] || missing="$missing python3-dev"
 [ -e /usr/lib/python3.11/venv/__init__.py ] || missing="$missing python3-venv"
 [ -e /usr/bin/python3 ] || missing="$missing python3"

@@ -18,6 +18,8 @@ pub struct Detail {
     pub pid: u32,
     /// Process of its caller.
     pub ppid: u32,
+    /// The name that was called.
+    pub tool: String,
     /// The launcher that the compiler was called through.
     pub via: Option<String>,
     /// What runs.

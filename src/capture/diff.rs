@@ -1,16 +1,19 @@
 //! What a rewriting did to the arguments, one argument at a time, each change with the edit that explains
 //! it. Made from the two lists themselves, so that it is true even where an edit is not.
 
+use std::borrow::Cow;
+
 use super::detail::{Detail, Edit};
+use super::grammar;
 use super::text::Text;
 
 /// One argument on its way from the call as received to the call as run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step<'d> {
     /// What became of it.
     pub change: Change,
     /// The argument.
-    pub arg: &'d Text,
+    pub arg: Cow<'d, Text>,
     /// Place of the edit that explains it, in [`Detail::edits`].
     pub edit: Option<usize>,
 }
@@ -33,10 +36,28 @@ const AHEAD: usize = 64;
 /// stands ahead of them (the tool's name, a launcher) is left out of both: what ran is told elsewhere.
 #[must_use]
 pub fn steps(detail: &Detail) -> Vec<Step<'_>> {
-    let (named, started) = heads(detail);
-    let given = detail.given().get(named..).unwrap_or_default();
-    let ran = detail.run.as_ref().map_or(given, |run| run.get(started..).unwrap_or_default());
-    walk(given, ran, &detail.edits)
+    let ran: Vec<Cow<'_, Text>> = if detail.expanded.is_some() && detail.run.is_some() {
+        grammar::expanded(detail, ran(detail)).into_iter().map(Cow::Owned).collect()
+    } else {
+        ran(detail).iter().map(Cow::Borrowed).collect()
+    };
+    walk(given(detail), &ran, &detail.edits)
+}
+
+/// The tool's arguments as given, response files read in, without what stands ahead of them.
+#[must_use]
+pub fn given(detail: &Detail) -> &[Text] {
+    detail.given().get(heads(detail).0..).unwrap_or_default()
+}
+
+/// The tool's arguments as run, without what stands ahead of them. Where they are not the ones given, a
+/// response file of which nothing was changed is named as before.
+#[must_use]
+pub fn ran(detail: &Detail) -> &[Text] {
+    match &detail.run {
+        Some(run) => run.get(heads(detail).1..).unwrap_or_default(),
+        None => given(detail),
+    }
 }
 
 /// How many words stand ahead of the tool's arguments, as given and as run: `cc`, or `ccache K=V cc`.
@@ -46,17 +67,20 @@ fn heads(detail: &Detail) -> (usize, usize) {
         run.iter().position(|word| *word == detail.real)
     };
     let started = detail.run.as_ref().and_then(through_launcher).map_or(1, |at| at + 1);
-    (if detail.via.is_some() { started } else { 1 }, started)
+    // A launcher's own settings may stand between its name and the tool's.
+    let name = |word: &Text| word.bytes().rsplit(|byte| *byte == b'/').next() == Some(detail.tool.as_bytes());
+    let called = || detail.argv.iter().skip(1).position(name).map_or(started, |at| at + 2);
+    (if detail.via.is_some() { called() } else { 1 }, started)
 }
 
-fn walk<'d>(mut given: &'d [Text], mut ran: &'d [Text], edits: &[Edit]) -> Vec<Step<'d>> {
+fn walk<'d>(mut given: &'d [Text], mut ran: &[Cow<'d, Text>], edits: &[Edit]) -> Vec<Step<'d>> {
     let mut taken = Unused::new(edits, |edit| &edit.before);
     let mut put = Unused::new(edits, |edit| &edit.after);
     let mut steps = Vec::with_capacity(ran.len());
     loop {
         let (change, edit) = match (given.first(), ran.first()) {
             (None, None) => return steps,
-            (Some(before), Some(after)) if before == after => (Change::Kept, None),
+            (Some(before), Some(after)) if *before == **after => (Change::Kept, None),
             (None, Some(after)) => (Change::Added, put.take(after)),
             (Some(before), None) => (Change::Removed, taken.take(before)),
             (Some(before), Some(after)) => {
@@ -64,14 +88,14 @@ fn walk<'d>(mut given: &'d [Text], mut ran: &'d [Text], edits: &[Edit]) -> Vec<S
                     (Change::Removed, Some(edit))
                 } else if let Some(edit) = put.take(after) {
                     (Change::Added, Some(edit))
-                } else if ran.iter().take(AHEAD).any(|later| later == before) {
+                } else if ran.iter().take(AHEAD).any(|later| **later == *before) {
                     (Change::Added, None)
                 } else {
                     (Change::Removed, None)
                 }
             }
         };
-        let arg = if change == Change::Added { &ran[0] } else { &given[0] };
+        let arg = if change == Change::Added { ran[0].clone() } else { Cow::Borrowed(&given[0]) };
         if change != Change::Added {
             given = &given[1..];
         }
@@ -100,6 +124,7 @@ impl<'e> Unused<'e> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::detail::ResponseFile;
     use proptest::prelude::*;
 
     fn texts(words: &str) -> Vec<Text> {
@@ -112,6 +137,7 @@ mod tests {
 
     fn shown(given: &str, ran: &str, edits: &[Edit]) -> String {
         let (given, ran) = (texts(given), texts(ran));
+        let ran: Vec<Cow<'_, Text>> = ran.iter().map(Cow::Borrowed).collect();
         let steps = walk(&given, &ran, edits).into_iter().map(|step| {
             let sign = match step.change {
                 Change::Kept => "",
@@ -154,6 +180,28 @@ mod tests {
     }
 
     #[test]
+    fn response_files_are_read_in_on_both_sides() {
+        let file = |path: &str, content: &str| ResponseFile { path: path.into(), content: content.into() };
+        let detail = Detail {
+            argv: texts("cc @a @b -c"),
+            expanded: Some(texts("cc -DA -DB native -c")),
+            files: vec![file("a", "-DA"), file("b", "-DB native")],
+            run: Some(texts("/b/gcc -O2 @a -DB -c")),
+            ..Detail::default()
+        };
+        let shown: Vec<_> =
+            steps(&detail).iter().map(|step| (step.change, step.arg.lossy().into_owned())).collect();
+        let expected = [
+            (Change::Added, "-O2"),
+            (Change::Kept, "-DA"),
+            (Change::Kept, "-DB"),
+            (Change::Removed, "native"),
+            (Change::Kept, "-c"),
+        ];
+        assert_eq!(shown, expected.map(|(change, arg)| (change, arg.to_owned())));
+    }
+
+    #[test]
     fn a_change_without_an_edit_is_shown_all_the_same() {
         assert_eq!(shown("a b c", "a x c y", &[]), "a -b +x c +y");
         assert_eq!(shown("a c", "a b c", &[]), "a +b c");
@@ -168,9 +216,10 @@ mod tests {
         ) {
             let edits: Vec<Edit> = edits.iter().map(|(before, after)| edit(before, after)).collect();
             let (given, ran) = (texts(&given.join(" ")), texts(&ran.join(" ")));
-            let steps = walk(&given, &ran, &edits);
+            let lent: Vec<Cow<'_, Text>> = ran.iter().map(Cow::Borrowed).collect();
+            let steps = walk(&given, &lent, &edits);
             let without = |change| {
-                steps.iter().filter(|s| s.change != change).map(|s| s.arg.clone()).collect::<Vec<_>>()
+                steps.iter().filter(|s| s.change != change).map(|s| s.arg.clone().into_owned()).collect::<Vec<_>>()
             };
             prop_assert_eq!(&without(Change::Added), &given);
             prop_assert_eq!(&without(Change::Removed), &ran);

@@ -152,6 +152,21 @@ impl Call {
         }
     }
 
+    /// How it came out, in a word or two.
+    #[must_use]
+    pub fn result(&self) -> String {
+        let demoted = self.end.as_ref().is_some_and(|end| end.retry.is_some());
+        match self.outcome() {
+            Outcome::Succeeded if demoted => "demoted".into(),
+            Outcome::Succeeded => "ok".into(),
+            Outcome::Exit(status) => format!("exit {status}"),
+            Outcome::Signal(signal) => format!("signal {signal}"),
+            Outcome::Refused => "refused".into(),
+            Outcome::NotStarted => "no start".into(),
+            Outcome::InFlight => "in flight".into(),
+        }
+    }
+
     /// Whether it makes what a package is made of: kinds whose failure leaves something out.
     #[must_use]
     pub fn makes(&self) -> bool {

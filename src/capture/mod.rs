@@ -18,15 +18,24 @@
 //! | [`merge`] | several records made one |
 //! | [`follow`] | a record that grows |
 //! | [`scan`] | finding a text in a large record |
+//! | [`grammar`] | recorded arguments read as the shim read them |
+//! | [`lanes`] | what ran beside what, and what inside of what |
+//! | [`diagnostics`] | what compilers print about a source |
+//! | [`warnings`] | the diagnostics of a build, each once, with its calls |
+//! | [`export`] | the record in formats of other tools |
 //! | [`place`] | where records are |
 //! | [`rerun`] | the command of a call, put together again |
 
 pub mod bundle;
 pub mod compare;
 pub mod detail;
+pub mod diagnostics;
 pub mod diff;
+pub mod export;
 pub mod follow;
 pub mod glob;
+pub mod grammar;
+pub mod lanes;
 pub mod line;
 pub mod log;
 pub mod merge;
@@ -36,6 +45,7 @@ pub mod rerun;
 pub mod scan;
 pub mod stats;
 pub mod text;
+pub mod warnings;
 pub mod why;
 
 pub use detail::{Detail, Edit, Library, ResponseFile, Stamp};

@@ -15,6 +15,10 @@ pub const FOLDER: &str = "log";
 /// Name of the folder that holds the sessions of `run` and `env`.
 pub const SESSIONS: &str = ".crosswheel";
 
+/// Name of the file in which `crosswheel build` keeps what the backend and its compilers printed, beside the
+/// record.
+pub const OUTPUT: &str = "backend.log";
+
 /// The record that `path` stands for.
 pub fn at(path: &Path) -> Result<PathBuf> {
     let kind = std::fs::metadata(path).context("cannot look at", path)?;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crosswheel_shim::args::{Files, Line};
 
 use super::detail::Detail;
+use super::grammar::Table;
 use super::log::{Call, Log, Outcome};
 use super::text::Text;
 use crate::build::work;
@@ -160,45 +161,29 @@ fn ahead(detail: &Detail) -> usize {
     (settings + 2).min(detail.argv.len().max(1))
 }
 
-/// Contents of response files as the record holds them.
-struct Recorded<'d>(&'d Detail);
-
-impl Files for Recorded<'_> {
-    fn read(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let named = |file: &&super::detail::ResponseFile| file.path.bytes() == path;
-        self.0.files.iter().find(named).map(|file| file.content.bytes().to_vec())
-    }
-}
-
 fn arguments(call: &Call, detail: &Detail, args: &[Text]) -> Result<Vec<Word>> {
     let bytes: Vec<&[u8]> = args.iter().map(Text::bytes).collect();
     // None were read in then: what looks like one is an argument like others.
     if detail.expanded.is_none() {
         return Ok(args.iter().cloned().map(Word::Arg).collect());
     }
-    let recorded = Recorded(detail);
-    let line = Line::read(&bytes, &recorded);
-    let only = only_file(detail);
+    let line = Line::read(&bytes, &Table { detail });
     let mut words = Vec::with_capacity(args.len());
     for (origin, arg) in args.iter().enumerate() {
         let Some(path) = arg.bytes().strip_prefix(b"@").filter(|path| !path.is_empty()) else {
             words.push(Word::Arg(arg.clone()));
             continue;
         };
-        let now = std::fs::read(call.resolve(&Text::from(path))).ok();
         if line.files().contains(&origin) {
-            let same = now.as_deref() == recorded.read(path).as_deref() && nested_stand(call, &line, origin);
-            if same {
+            if stands(call, &line, origin) {
                 words.push(Word::Arg(arg.clone()));
             } else {
                 let held = line.words().iter().filter(|word| word.origin == origin);
                 let held = held.map(|word| Text::from(&*word.text)).collect();
                 words.push(Word::Lost { named: arg.clone(), words: held });
             }
-        } else if now.is_some() {
+        } else if std::fs::metadata(call.resolve(&Text::from(path))).is_ok() {
             words.push(Word::Arg(arg.clone()));
-        } else if let Some((_, held)) = only.filter(|(only, _)| *only == arg) {
-            words.push(Word::Lost { named: arg.clone(), words: held.to_vec() });
         } else {
             return Err(Error::failed(format!(
                 "the response file `{}` of call {} is gone, and the record does not hold it",
@@ -211,16 +196,6 @@ fn arguments(call: &Call, detail: &Detail, args: &[Text]) -> Result<Vec<Word>> {
     Ok(words)
 }
 
-/// The one response file of a call that has one, and what it held: what stands in its place when all is read in.
-fn only_file(detail: &Detail) -> Option<(&Text, &[Text])> {
-    let named = |arg: &&Text| arg.bytes().len() > 1 && arg.bytes().starts_with(b"@");
-    let mut files = detail.argv.iter().enumerate().filter(|(_, arg)| named(arg));
-    let ((at, file), None) = (files.next()?, files.next()) else { return None };
-    let expanded = detail.expanded.as_ref()?;
-    let after = detail.argv.len() - at - 1;
-    Some((file, expanded.get(at..expanded.len().checked_sub(after)?)?))
-}
-
 /// Response files as they are now.
 pub(super) struct Disk<'c>(pub(super) &'c Call);
 
@@ -230,8 +205,8 @@ impl Files for Disk<'_> {
     }
 }
 
-/// Whether the files that a response file names are as they were, too: those whose words were read from the record.
-fn nested_stand(call: &Call, line: &Line<'_>, origin: usize) -> bool {
+/// Whether a response file, with those that it names, still holds the words that it held.
+fn stands(call: &Call, line: &Line<'_>, origin: usize) -> bool {
     let Some(path) = line.argv().get(origin).and_then(|arg| arg.strip_prefix(b"@")) else { return true };
     let argument = [b"@", path].concat();
     let alone = [argument.as_slice()];

@@ -11,11 +11,13 @@ use crate::error::{IoContext, Result};
 
 mod bundle;
 mod diff;
+mod export;
 mod ls;
 mod merge;
 mod rerun;
 mod show;
 mod stats;
+mod werror;
 mod why;
 
 /// Arguments of `log`.
@@ -43,6 +45,10 @@ enum Verb {
     Rerun(rerun::Args),
     /// Pack all that one call needs, with a script that runs it
     Bundle(bundle::Args),
+    /// Write the record in the format of another tool
+    Export(export::Args),
+    /// After a build under `--werror demote`: the warnings that would have stopped it
+    Werror(werror::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
@@ -55,6 +61,8 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         Verb::Stats(args) => stats::run(&args),
         Verb::Merge(args) => merge::run(&args),
         Verb::Rerun(args) => rerun::run(&args),
+        Verb::Export(args) => export::run(&args),
+        Verb::Werror(args) => werror::run(&args),
     }
 }
 

@@ -1,11 +1,14 @@
 //! How verbs print: to a terminal in colour and as wide as it is, to a pipe plainly and in full.
 
+use std::fs::Permissions;
 use std::io::{BufWriter, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
 use crate::capture::Text;
-use crate::error::{Error, Result};
+use crate::error::{Error, IoContext, Result};
 
 /// What is there for orientation only.
 pub(super) const DIM: Style = Style::new().dimmed();
@@ -31,6 +34,28 @@ pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>
         Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
         Ok(()) => Ok(true),
     }
+}
+
+/// Writes a file: whole or not at all. Links are followed; what is no plain file (`/dev/stdout`, a pipe) is
+/// written to.
+pub(super) fn deliver(path: &Path, content: &[u8]) -> Result<()> {
+    let there = std::fs::metadata(path).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        return std::fs::write(path, content).context("cannot write", path);
+    }
+    let path =
+        if there.is_some() { path.canonicalize().context("cannot look at", path)? } else { path.to_owned() };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // As any new file: what the umask leaves of it. One that was there keeps its rights.
+    let rights = there.map_or(Permissions::from_mode(0o666), |there| there.permissions());
+    let mut part = tempfile::Builder::new()
+        .prefix(".xw-")
+        .permissions(rights)
+        .tempfile_in(folder)
+        .context("cannot make a file in", folder)?;
+    part.write_all(content).context("cannot write", &path)?;
+    part.persist(&path).map_err(|failed| failed.error).context("cannot write", &path)?;
+    Ok(())
 }
 
 /// Prints a warning to stderr.

@@ -6,7 +6,6 @@
 //! | [`ask`] | asking a program a question |
 //! | [`discover`] | names to real tools, and what they say of themselves |
 //! | [`python`] | what a Python says of itself |
-//! | [`reading`] | a command line as the shim reads it |
 //! | [`redirect`] | commands that name a compiler by its path |
 //! | [`assemble`] | tools, family and policies to a plan |
 //! | [`session`] | the folder of a session: shims, plan, record |
@@ -27,7 +26,6 @@ pub mod oracle;
 pub mod path;
 pub mod profile;
 pub mod python;
-pub mod reading;
 pub mod redirect;
 pub mod session;
 pub mod survey;

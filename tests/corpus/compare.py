@@ -169,7 +169,8 @@ def unknown_probes(record: Record, temporary: str) -> list[str]:
             return None
         if call.ended != 0:
             return "failed"
-        thrown = any(out.startswith(temporary + "/") for out in call.begin.get("out", ()))
+        # What is stripped there is a wheel on its way: scikit-build-core lays it out in a temporary folder.
+        thrown = call.begin["kind"] != "other" and any(out.startswith(temporary + "/") for out in call.begin.get("out", ()))
         return "is for a temporary file" if thrown else None
 
     return [f"{how}, and is not known as a probe: {' '.join(call.argv)} (in {call.begin.get('cwd')})"

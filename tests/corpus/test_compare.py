@@ -123,6 +123,8 @@ class UnknownProbes(unittest.TestCase):
         call.begin |= {"kind": "compile", "out": ["/t/a/x.o"]}
         self.assertEqual(len(compare.unknown_probes(record.Record({}, [call], []), "/t")), 1)
         self.assertEqual(len(compare.unknown_probes(record.Record({}, [call], []), "/tm")), 0)
+        call.begin["kind"] = "other"
+        self.assertEqual(len(compare.unknown_probes(record.Record({}, [call], []), "/t")), 0)
 
 
 class AgainstTheKernel(unittest.TestCase):

@@ -45,7 +45,7 @@ impl Record {
             "v": 1, "tool": "crosswheel 0.1.0", "family": "x86-64-v3", "werror": "keep", "plan": "00ff",
             "bin": "/w/.crosswheel/s1/bin", "t": 1_000_000_000_u64,
             "tools": [{"name": "cc", "real": "/usr/bin/gcc", "role": "cc", "dialect": "gcc",
-                       "machine": "x86_64-linux-gnu", "version": "gcc 12.2.0"}],
+                       "machine": "x86_64-linux-gnu", "version": "12.2.0"}],
         });
         Self { lines: vec![line("session", &with(base, session))], clock: 2_000_000_000, begun: Vec::new() }
     }

@@ -227,7 +227,7 @@ impl Signals {
         mask(libc::SIG_BLOCK, &stop);
     }
 
-    /// Ends this process as the tool ended, or by what came when there was no tool any more.
+    /// Ends this process as the tool ended. A signal that comes now comes too late, as one to a process that is gone.
     pub fn end_as(&self, ended: &Ended) -> ! {
         if let Some(signal) = ended.signal {
             // SAFETY: plain calls. The tool has left its core already, if it may.
@@ -239,10 +239,6 @@ impl Signals {
             send(self.own, signal);
             mask(libc::SIG_UNBLOCK, &set(&[signal]));
         }
-        let mut last = self.given;
-        // SAFETY: `last` is a valid set.
-        unsafe { libc::sigaddset(&raw mut last, libc::SIGXFSZ) };
-        mask(libc::SIG_SETMASK, &last);
         exit(ended.signal.map_or_else(|| ended.exit.unwrap_or(1), |signal| 128 + signal))
     }
 }

@@ -10,10 +10,10 @@ use crosswheel_shim::plan::{Dialect, Effect, Kind};
 use super::super::log::{Call, Log};
 use super::super::rerun::{Disk, Rerun};
 use super::super::text::Text;
+use super::parts::{Part, parts};
 use crate::environment::PATH;
 use crate::error::Result;
 use crate::toolchain::path::without_shims;
-use crate::toolchain::reading::{Part, parts};
 
 /// Options that only the preprocessor reads, by their spelling, with their value if they have one.
 const PREPROCESSOR: &[&[u8]] = &[

@@ -8,6 +8,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `command` | the call's arguments, and what becomes of them in a bundle |
+//! | `parts` | options with their values, inputs |
 //! | `gather` | which files it needs |
 //! | `pack` | what is in the bundle: to a folder, to an archive |
 //! | `script` | `run.sh` and `README.md` |
@@ -15,6 +16,7 @@
 mod command;
 mod gather;
 mod pack;
+mod parts;
 mod script;
 
 use std::fmt::Write as _;

@@ -1,6 +1,7 @@
 //! What is printed at the end of a build.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,7 +9,8 @@ use serde_json::json;
 use super::view::clock;
 use crate::build::patches::Patch;
 use crate::build::report::{Calls, FamilyReport, Report};
-use crate::cli::{CYAN, RED};
+use crate::cli::out::counted;
+use crate::cli::{CYAN, RED, quote};
 
 /// Prints the patches that apply.
 pub(super) fn patches(name: &str, version: &str, patches: &[Patch], as_json: bool) {
@@ -64,6 +66,10 @@ fn print(family: &FamilyReport) {
         );
     }
     calls(&family.calls);
+    if family.calls.demoted_calls > 0 {
+        let log = quote(family.log.as_os_str().as_bytes());
+        anstream::println!("            which ones: crosswheel log werror {log}");
+    }
     for told in &family.failed_compiles {
         anstream::println!("  passed    {told}");
     }
@@ -92,9 +98,9 @@ fn calls(calls: &Calls) {
     rules("notes", &calls.notes);
     if calls.demoted_calls > 0 {
         anstream::println!(
-            "  demoted   {} warnings in {} calls that -Werror would have stopped",
-            calls.demoted,
-            calls.demoted_calls
+            "  demoted   {} in {} that -Werror would have stopped",
+            counted(calls.demoted, "warning"),
+            counted(calls.demoted_calls, "call")
         );
     }
 }

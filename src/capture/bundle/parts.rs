@@ -1,56 +1,38 @@
-//! Reading a command line as the shim does, without a session: for those who look at a call afterwards.
+//! The arguments of a call, part by part: options with their values, inputs.
 
-use crosswheel_shim::args::{Files, Items, Line, What};
-use crosswheel_shim::plan::{Dialect, Effect, Plan, PlanData, write};
+use crosswheel_shim::args::What;
+use crosswheel_shim::plan::{Dialect, Effect, Role};
 
-use super::Toolchains;
-use crate::error::{Error, Result};
+use super::super::grammar::Grammar;
+use crate::error::Result;
 
 /// An option with its value, or an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub(super) struct Part {
     /// Its words: one, or two with a separate value.
-    pub words: Vec<Vec<u8>>,
+    pub(super) words: Vec<Vec<u8>>,
     /// True for a file, or `-`.
-    pub input: bool,
+    pub(super) input: bool,
     /// What the option means.
-    pub effect: Effect,
+    pub(super) effect: Effect,
     /// The option without its value.
-    pub spelling: Vec<u8>,
+    pub(super) spelling: Vec<u8>,
     /// The value; empty if there is none.
-    pub value: Vec<u8>,
-}
-
-/// No response file is read in: who looks at a record has done so.
-struct NoFiles;
-
-impl Files for NoFiles {
-    fn read(&self, _: &[u8]) -> Option<Vec<u8>> {
-        None
-    }
+    pub(super) value: Vec<u8>,
 }
 
 /// The parts of arguments, the tool's name left out, in order: their words are the arguments.
-pub fn parts(args: &[&[u8]], dialect: Dialect) -> Result<Vec<Part>> {
-    let tables = Toolchains::builtin()?.options(dialect);
-    let plan = PlanData {
-        options: vec![(dialect, tables)],
-        bin: b"/".to_vec(),
-        scratch: b"/".to_vec(),
-        ..PlanData::default()
-    };
-    let bytes = write(&plan)
-        .map_err(|error| Error::failed(format!("the option tables cannot be laid out: {error}")))?;
-    let plan =
-        Plan::open(&bytes).map_err(|damage| Error::failed(format!("the option tables are {damage}")))?;
-    let line = Line::read(args, &NoFiles);
-    let items = Items::read(&line, plan.options(dialect));
-    Ok(items
+pub(super) fn parts(args: &[&[u8]], dialect: Dialect) -> Result<Vec<Part>> {
+    let grammar = Grammar::builtin()?;
+    // What is a part does not depend on the role.
+    let call = grammar.reader()?.read(args, Role::Cc, dialect);
+    Ok(call
+        .items
         .iter()
         .map(|item| {
             let words: Vec<Vec<u8>> =
                 args[item.at..item.at + item.words].iter().map(|word| word.to_vec()).collect();
-            let value = item.value(&line).to_vec();
+            let value = item.value(&call.line).to_vec();
             let whole = &words[0];
             let joined = if words.len() == 1 { value.len() } else { 0 };
             let spelling = whole[..whole.len() - joined.min(whole.len())].to_vec();
