@@ -8,6 +8,7 @@ use crosswheel_shim::elf::Machine;
 use crosswheel_shim::plan::{Kind, Role};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use serde_json::value::RawValue;
 
 use super::log::{Call, Edited, End, Retry};
 use super::read::Damage;
@@ -152,19 +153,30 @@ struct BeginLine<'a> {
     inputs: Vec<Text>,
     #[serde(default, rename = "out")]
     outputs: Vec<Text>,
-    #[serde(default)]
-    edits: Vec<EditLine>,
+    #[serde(default, borrow)]
+    edits: Vec<EditLine<'a>>,
     #[serde(default, borrow)]
     disp: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-struct EditLine {
+struct EditLine<'a> {
     rule: String,
-    #[serde(default)]
-    before: Vec<Text>,
-    #[serde(default)]
-    after: Vec<Text>,
+    /// As they are written: only whether they are equal is asked.
+    #[serde(borrow)]
+    before: Option<&'a RawValue>,
+    #[serde(borrow)]
+    after: Option<&'a RawValue>,
+}
+
+impl EditLine<'_> {
+    fn is_note(&self) -> bool {
+        let text = |list: Option<&RawValue>| list.map_or("[]", RawValue::get).to_owned();
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => before.get() == after.get(),
+            (before, after) => text(before) == text(after),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -218,11 +230,8 @@ pub(super) fn read(line: &[u8]) -> Result<Line, Fault> {
 
 fn begin(line: &[u8]) -> Result<Line, Fault> {
     let begin: BeginLine<'_> = serde_json::from_slice(line)?;
-    let edits = begin
-        .edits
-        .into_iter()
-        .map(|edit| Edited { note: edit.before == edit.after, rule: edit.rule })
-        .collect();
+    let edits =
+        begin.edits.into_iter().map(|edit| Edited { note: edit.is_note(), rule: edit.rule }).collect();
     Ok(Line::Begin(Call {
         id: begin.id.into_owned(),
         start: begin.t,

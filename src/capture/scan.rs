@@ -57,9 +57,6 @@ impl Hits {
     }
 }
 
-/// The keys by which the fields are known. Their quotes cannot stand inside of a string, where they would be escaped.
-const KEYS: [&[u8]; 4] = [b",\"argv\":[", b",\"expanded\":[", b",\"run\":[", b",\"edits\":["];
-
 /// So much of the file is read at once.
 const BLOCK: usize = 4 << 20;
 
@@ -87,7 +84,7 @@ impl Log {
     fn scan_part<'l>(&self, calls: &[&'l Call], scan: &Scan<'_>) -> Result<Vec<(&'l Call, Hits)>> {
         use std::os::unix::fs::FileExt;
         let needle = Finder::new(scan.needle);
-        let keys = KEYS.map(Finder::new);
+        let lists = Finder::new(LIST);
         let mut found = Vec::new();
         let mut block = Vec::new();
         let mut rest = calls;
@@ -104,7 +101,7 @@ impl Log {
             for call in now {
                 let at = usize::try_from(call.begin_line.0 - from).unwrap_or(usize::MAX);
                 let line = &block[at..at + call.begin_line.1];
-                if let Some(hits) = look(line, scan, &needle, &keys) {
+                if let Some(hits) = look(line, scan, &needle, &lists) {
                     found.push((*call, hits));
                 }
             }
@@ -114,44 +111,70 @@ impl Log {
     }
 }
 
+/// What stands between the name of a field and its list. The quotes of a key cannot stand inside of a string, where
+/// they would be escaped.
+const LIST: &[u8] = b"\":[";
+
+/// Fields that are lists, by the end of their key; those in which no argument stands have no place.
+const FIELDS: [(&[u8], Option<Place>); 10] = [
+    (b",\"argv", Some(Place::Argv)),
+    (b",\"expanded", Some(Place::Expanded)),
+    (b",\"run", Some(Place::Run)),
+    (b",\"edits", Some(Place::Edits)),
+    (b",\"in", None),
+    (b",\"out", None),
+    (b",\"lang", None),
+    (b",\"files", None),
+    (b",\"seen", None),
+    (b",\"libs", None),
+];
+
 /// Where in a line the text stands.
-fn look(line: &[u8], scan: &Scan<'_>, needle: &Finder<'_>, keys: &[Finder<'_>; 4]) -> Option<Hits> {
-    let mut at = needle.find(line)?;
-    let starts: [Option<usize>; 4] = std::array::from_fn(|key| keys[key].find(line));
-    let mut hits = Hits { expanded: starts[1].is_some(), run: starts[2].is_some(), ..Hits::default() };
-    let other = OTHERS.map(|key| memchr::memmem::rfind(line, key));
-    let given = if hits.expanded { Place::Expanded } else { Place::Argv } as usize;
-    loop {
-        // The field is that whose key stands last before the text.
-        let field = starts.iter().enumerate().filter(|(_, start)| start.is_some_and(|start| start < at));
-        if let Some((field, start)) = field.max_by_key(|(_, start)| **start)
-            && !other.iter().flatten().any(|key| *key < at && Some(*key) > *start)
-        {
-            hits.found[field] = true;
-            if scan.spelled && field == given {
-                hits.spelled.extend(value::<Text>(&line[at..]).filter(|text| (scan.fits)(text.bytes())));
-            }
-        }
-        match needle.find(&line[at + 1..]) {
-            Some(next) => at += 1 + next,
-            None => break,
+fn look(line: &[u8], scan: &Scan<'_>, needle: &Finder<'_>, lists: &Finder<'_>) -> Option<Hits> {
+    needle.find(line)?;
+    // Where each field begins, in their order.
+    let mut fields: Vec<(usize, Option<Place>)> = Vec::with_capacity(12);
+    for at in lists.find_iter(line) {
+        let known = FIELDS.iter().find(|(key, _)| line[..at].ends_with(key));
+        fields.extend(known.map(|(_, place)| (at, *place)));
+    }
+    let mut env = None;
+    let behind = fields.last().map_or(0, |(at, _)| *at);
+    for key in [ENV, b",\"disp\":\""] {
+        // An allowed variable has no such name.
+        let at = memchr::memmem::find(&line[behind..], key).map(|at| behind + at);
+        // Behind the lists is where the shim writes them.
+        if let Some(at) = at.or_else(|| memchr::memmem::find(line, key)) {
+            env = env.or((key == ENV).then_some(at));
+            fields.push((at, None));
         }
     }
-    if hits.has(Place::Edits)
-        && let Some(start) = starts[Place::Edits as usize]
-    {
-        hits.edits = value(&line[start + KEYS[Place::Edits as usize].len() - 1..]).unwrap_or_default();
+    fields.sort_unstable_by_key(|(at, _)| *at);
+    let has = |place: Place| fields.iter().find(|(_, known)| *known == Some(place)).map(|(at, _)| *at);
+    let mut hits =
+        Hits { expanded: has(Place::Expanded).is_some(), run: has(Place::Run).is_some(), ..Hits::default() };
+    let given = if hits.expanded { Place::Expanded } else { Place::Argv };
+    for at in needle.find_iter(line) {
+        let before = fields.partition_point(|(start, _)| *start < at);
+        let Some((_, Some(place))) = before.checked_sub(1).map(|field| fields[field]) else { continue };
+        hits.found[place as usize] = true;
+        if scan.spelled && place == given {
+            hits.spelled.extend(value::<Text>(&line[at..]).filter(|text| (scan.fits)(text.bytes())));
+        }
     }
-    if let Some(start) = other[0].filter(|_| hits.found[given]) {
-        let env: BTreeMap<String, Text> = value(&line[start + OTHERS[0].len() - 1..]).unwrap_or_default();
+    if let Some(start) = has(Place::Edits).filter(|_| hits.has(Place::Edits)) {
+        hits.edits = value(&line[start + LIST.len() - 1..]).unwrap_or_default();
+    }
+    if let Some(start) = env.filter(|_| hits.has(given)) {
+        let env: BTreeMap<String, Text> = value(&line[start + ENV.len() - 1..]).unwrap_or_default();
         let holds = |value: &Text| value.bytes().split(u8::is_ascii_whitespace).any(|word| (scan.fits)(word));
         hits.variables = env.into_iter().filter(|(_, value)| holds(value)).map(|(name, _)| name).collect();
     }
     hits.found.contains(&true).then_some(hits)
 }
 
-/// How the other fields begin that may stand behind those with arguments; the variables first.
-const OTHERS: [&[u8]; 5] = [b",\"env\":{", b",\"disp\":\"", b",\"files\":[", b",\"libs\":[", b",\"seen\":["];
+/// How the variables begin.
+const ENV: &[u8] = b",\"env\":{";
 
 /// The value at the start of a text, whatever follows it.
 fn value<T: serde::de::DeserializeOwned>(text: &[u8]) -> Option<T> {
@@ -164,7 +187,7 @@ mod tests {
 
     fn places(line: &str, needle: &str) -> Option<Vec<Place>> {
         let scan = Scan { fits: &|arg| arg == b"-v", needle: needle.as_bytes(), spelled: false };
-        let hits = look(line.as_bytes(), &scan, &Finder::new(needle), &KEYS.map(Finder::new))?;
+        let hits = look(line.as_bytes(), &scan, &Finder::new(needle), &Finder::new(LIST))?;
         let all = [Place::Argv, Place::Expanded, Place::Run, Place::Edits];
         Some(all.into_iter().filter(|place| hits.has(*place)).collect())
     }
