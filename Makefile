@@ -29,6 +29,7 @@ test: setup-test build ## Run all tests
 lint: setup ## Format, lints, licences and advisories
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --locked -- --deny warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "cargo-deny is not installed: cargo install cargo-deny"; fi
 
 corpus: build setup-test ## Build fifteen real packages with and without the shim (an hour or two)

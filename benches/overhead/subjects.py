@@ -36,7 +36,7 @@ class Bench:
 
     def subjects(self, args, whole):
         """All that are there, and why the others are not. `whole`: the compiler really compiles."""
-        makers = [self.plain, self.exec_musl, self.exec_glibc, self.shims, self.shim_in_build, self.spack]
+        makers = [self.plain, self.exec_musl, self.spawn_musl, self.exec_glibc, self.shims, self.shim_in_build, self.spack]
         makers += [self.pywasmcross, self.bear]
         if whole:
             makers.append(self.ccache)
@@ -64,6 +64,10 @@ class Bench:
     def exec_musl(self, args):
         program = compile_c("exec.c", self.path("exec-musl"), {"REAL": self.real}, musl=True)
         return [Subject("exec, static musl C", [program, *args], self.env)]
+
+    def spawn_musl(self, args):
+        program = compile_c("spawn.c", self.path("spawn-musl"), {"REAL": self.real}, musl=True)
+        return [Subject("spawn and wait, static musl C", [program, *args], self.env)]
 
     def exec_glibc(self, args):
         program = compile_c("exec.c", self.path("exec-glibc"), {"REAL": self.real}, musl=False)

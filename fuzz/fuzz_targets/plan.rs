@@ -92,6 +92,7 @@ fn ask(plan: Plan<'_>) {
             cwd: b"/work",
             argv: &argv,
             env: &env,
+            parent: Some(name),
             target: &target,
             call: &call,
             probe: probed.map(crosswheel_shim::plan::view::Probe::name),
