@@ -138,6 +138,52 @@ second try without -Werror
     assert_eq!(stdout, expected);
 }
 
+/// Runs `crosswheel log` on a terminal of so many columns, without colours.
+fn on_terminal(folder: &Path, columns: u16, args: &[&str]) -> String {
+    const TERMINAL: &str = "import fcntl, os, pty, struct, sys, termios
+pid, fd = pty.fork()
+if pid == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 50, int(sys.argv[1]), 0, 0))
+    os.execv(sys.argv[2], sys.argv[2:])
+out = b''
+try:
+    while block := os.read(fd, 65536):
+        out += block
+except OSError:
+    pass
+sys.stdout.buffer.write(out.replace(b'\\r\\n', b'\\n'))
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", TERMINAL, &columns.to_string(), env!("CARGO_BIN_EXE_crosswheel"), "log"]).args(args);
+    let out = command.current_dir(folder).env("NO_COLOR", "1").env("TERM", "xterm").output().unwrap();
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+#[test]
+fn show_puts_before_and_after_side_by_side_where_there_is_room() {
+    let home = tempfile::tempdir().unwrap();
+    record().write(home.path());
+    let wide = on_terminal(home.path(), 140, &["show", "ab0000000001", "."]);
+    let rows: Vec<Vec<&str>> = wide
+        .lines()
+        .skip_while(|line| !line.starts_with("arguments"))
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .map(|line| line.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect())
+        .collect();
+    let expected: [&[&str]; 6] = [
+        &["received", "run"],
+        &["+ -march=x86-64-v3", "[1]"],
+        &["-Wall", "-Wall"],
+        &["- -march=native", "[2]"],
+        &["'-DX=a b' -c src/a.c -o build/a.o", "'-DX=a b' -c src/a.c -o build/a.o"],
+        &["+ -Wno-error"],
+    ];
+    assert_eq!(rows, expected, "{wide}");
+    assert!(wide.lines().all(|line| line.chars().count() <= 140), "{wide}");
+    assert!(!on_terminal(home.path(), 139, &["show", "ab0000000001", "."]).contains("received"));
+}
+
 #[test]
 fn show_reads_response_files_in_and_describes_what_was_made() {
     let home = tempfile::tempdir().unwrap();

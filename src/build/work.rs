@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 
 /// The folder.
 #[derive(Debug)]
@@ -121,6 +121,35 @@ impl Drop for WorkArea {
             drop(remove_tree(&dir.keep()));
         }
     }
+}
+
+/// Puts the built source of a family, set aside in a work area that was kept, back to where it was built: `src` becomes a
+/// link to `src.<family>`. Does nothing if `folder` does not lie in a kept work area with such a source.
+pub fn put_back(folder: &Path, family: &str) -> Result<()> {
+    let in_work_area = |above: &&Path| {
+        let root = above.parent().and_then(Path::file_name).unwrap_or_default();
+        above.ends_with("src") && root.as_encoded_bytes().starts_with(b"xw-")
+    };
+    let Some(source) = folder.ancestors().find(in_work_area) else { return Ok(()) };
+    let kept = format!("src.{family}");
+    let rest = folder.strip_prefix(source).unwrap_or(Path::new(""));
+    let is_kept = source.with_file_name(&kept).join(rest).is_dir();
+    // A link shows the tree of one family; what is neither a link nor empty is being built in.
+    if let Ok(shown) = fs::read_link(source) {
+        if shown == Path::new(&kept) {
+            return Ok(());
+        }
+        if !is_kept {
+            return Err(Error::failed(format!("{} is now the tree of another family", source.display()))
+                .hint(format!("the tree of {family} was not kept: build it again with `--keep`")));
+        }
+        fs::remove_file(source).context("removing", source)?;
+    } else if folder.is_dir() || !is_kept {
+        return Ok(());
+    } else if source.exists() {
+        fs::remove_dir(source).context("removing the empty folder", source)?;
+    }
+    std::os::unix::fs::symlink(&kept, source).context("linking", source)
 }
 
 /// Removes a folder that may hold folders without permission to write; that it is not there is no failure.

@@ -127,6 +127,16 @@ impl Log {
         Ok((self.line(call.begin_line)?, call.end_line.map(|place| self.line(place)).transpose()?))
     }
 
+    /// The session's line as the record holds it.
+    pub fn session_line(&self) -> Result<Vec<u8>> {
+        self.line(self.session_place)
+    }
+
+    /// Lines of the sessions that were merged into this record; none if it is one session's own.
+    pub fn merged_lines(&self) -> Result<Vec<Vec<u8>>> {
+        self.merged.iter().map(|place| self.line(*place)).collect()
+    }
+
     fn line(&self, (at, length): (u64, usize)) -> Result<Vec<u8>> {
         let mut line = vec![0; length];
         self.file.read_exact_at(&mut line, at).context("cannot read the record", &self.path)?;

@@ -40,12 +40,16 @@ impl Glob {
     /// Whether it matches a path from the root.
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {
+        if !self.ends(path) {
+            return false;
+        }
         // The places of the pattern that the bytes so far can have led to: no input makes it slow.
         let mut now = vec![false; self.0.len() + 1];
         now[0] = true;
         self.skip_empty(&mut now);
+        let mut next = vec![false; now.len()];
         for byte in path {
-            let mut next = vec![false; now.len()];
+            next.fill(false);
             for (at, piece) in self.0.iter().enumerate().filter(|(at, _)| now[*at]) {
                 match piece {
                     Piece::Byte(wanted) => next[at + 1] |= wanted == byte,
@@ -55,9 +59,19 @@ impl Glob {
                 }
             }
             self.skip_empty(&mut next);
-            now = next;
+            std::mem::swap(&mut now, &mut next);
         }
         now[self.0.len()]
+    }
+
+    /// Whether the path has the end that the pattern spells out, which most paths have not.
+    fn ends(&self, path: &[u8]) -> bool {
+        let literal = self.0.iter().rev().map_while(|piece| match piece {
+            Piece::Byte(byte) => Some(byte),
+            _ => None,
+        });
+        let mut bytes = path.iter().rev();
+        literal.into_iter().all(|wanted| bytes.next() == Some(wanted))
     }
 
     /// A run may be empty.

@@ -70,8 +70,8 @@ pub fn expanded(detail: &Detail, args: &[Text]) -> Vec<Text> {
 }
 
 /// The response files of a call.
-struct Table<'d> {
-    detail: &'d Detail,
+pub(super) struct Table<'d> {
+    pub(super) detail: &'d Detail,
 }
 
 impl Files for Table<'_> {

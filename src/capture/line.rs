@@ -8,8 +8,10 @@ use crosswheel_shim::elf::Machine;
 use crosswheel_shim::plan::{Kind, Role};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
+use serde_json::value::RawValue;
 
 use super::log::{Call, Edited, End, Retry};
+use super::read::Damage;
 use super::text::Text;
 
 /// The version of the format that is read here.
@@ -98,12 +100,15 @@ pub struct Made {
     pub machine: Option<Machine>,
 }
 
-/// A line that was read. It is taken apart at once, so its size does not matter.
+/// A line that was read.
+#[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "most lines are of the largest kind")]
 pub(super) enum Line {
     Session(Session),
     Begin(Call),
     End(String, End),
+    /// A session that was merged into this record, with what was lost of it.
+    Merged(Damage),
     /// An event that is not known: of a later release that did not need a new version.
     Other,
 }
@@ -138,26 +143,40 @@ struct BeginLine<'a> {
     tool: Cow<'a, str>,
     #[serde(borrow)]
     kind: Cow<'a, str>,
+    #[serde(default)]
+    of: usize,
     parent: Option<String>,
+    launcher: Option<Text>,
     probe: Option<String>,
     cwd: Option<Text>,
     #[serde(default, rename = "in")]
     inputs: Vec<Text>,
     #[serde(default, rename = "out")]
     outputs: Vec<Text>,
-    #[serde(default)]
-    edits: Vec<EditLine>,
+    #[serde(default, borrow)]
+    edits: Vec<EditLine<'a>>,
     #[serde(default, borrow)]
     disp: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
-struct EditLine {
+struct EditLine<'a> {
     rule: String,
-    #[serde(default)]
-    before: Vec<Text>,
-    #[serde(default)]
-    after: Vec<Text>,
+    /// As they are written: only whether they are equal is asked.
+    #[serde(borrow)]
+    before: Option<&'a RawValue>,
+    #[serde(borrow)]
+    after: Option<&'a RawValue>,
+}
+
+impl EditLine<'_> {
+    fn is_note(&self) -> bool {
+        let text = |list: Option<&RawValue>| list.map_or("[]", RawValue::get).to_owned();
+        match (self.before, self.after) {
+            (Some(before), Some(after)) => before.get() == after.get(),
+            (before, after) => text(before) == text(after),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -202,6 +221,7 @@ pub(super) fn read(line: &[u8]) -> Result<Line, Fault> {
                 "session" => Ok(Line::Session(serde_json::from_slice(line)?)),
                 "begin" => begin(line),
                 "end" => end(line),
+                "merged" => Ok(Line::Merged(serde_json::from_slice(line)?)),
                 _ => Ok(Line::Other),
             }
         }
@@ -210,16 +230,15 @@ pub(super) fn read(line: &[u8]) -> Result<Line, Fault> {
 
 fn begin(line: &[u8]) -> Result<Line, Fault> {
     let begin: BeginLine<'_> = serde_json::from_slice(line)?;
-    let edits = begin
-        .edits
-        .into_iter()
-        .map(|edit| Edited { note: edit.before == edit.after, rule: edit.rule })
-        .collect();
+    let edits =
+        begin.edits.into_iter().map(|edit| Edited { note: edit.is_note(), rule: edit.rule }).collect();
     Ok(Line::Begin(Call {
         id: begin.id.into_owned(),
         start: begin.t,
         parent: begin.parent,
         tool: begin.tool.into_owned(),
+        session: begin.of,
+        launcher: begin.launcher,
         kind: Kind::parse(&begin.kind).unwrap_or(Kind::Other),
         probe: begin.probe,
         cwd: begin.cwd,

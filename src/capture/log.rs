@@ -27,6 +27,10 @@ pub struct Log {
     /// The file.
     pub path: PathBuf,
     pub(super) file: File,
+    /// Offset and length of the session's line.
+    pub(super) session_place: (u64, usize),
+    /// The same of the sessions that were merged into it.
+    pub(super) merged: Vec<(u64, usize)>,
 }
 
 /// One call of a name in the shim folder.
@@ -40,6 +44,10 @@ pub struct Call {
     pub parent: Option<String>,
     /// The name that was called.
     pub tool: String,
+    /// Number of its session in a record that several were merged into.
+    pub session: usize,
+    /// The compiler cache that ran it.
+    pub launcher: Option<Text>,
     /// What it does.
     pub kind: Kind,
     /// Row by which it was known as a probe.
@@ -169,8 +177,15 @@ impl Call {
     /// Links are not followed: the files may be gone.
     #[must_use]
     pub fn resolve(&self, named: &Text) -> PathBuf {
-        let mut out = PathBuf::new();
         let folder = self.cwd.as_ref().map_or(Path::new(""), Text::path);
+        let is_plain = |bytes: &[u8]| {
+            !bytes.starts_with(b".") && !bytes.windows(2).any(|two| two == b"/." || two == b"//")
+        };
+        if is_plain(named.bytes()) && self.cwd.as_ref().is_none_or(|folder| is_plain(folder.bytes())) {
+            // A slash at the end is no part of it.
+            return folder.join(named.path()).components().as_path().to_owned();
+        }
+        let mut out = PathBuf::new();
         for part in folder.join(named.path()).components() {
             match part {
                 Component::CurDir => {}
@@ -237,6 +252,19 @@ pub struct Filter {
     pub rule: Option<String>,
     /// Only so many, the slowest first.
     pub slowest: Option<usize>,
+}
+
+impl Filter {
+    /// Whether a call passes; `slowest` is about all of them, and not looked at.
+    #[must_use]
+    pub fn passes(&self, call: &Call) -> bool {
+        (self.kinds.is_empty() || self.kinds.contains(&call.kind))
+            && (!self.failed || call.outcome().failed())
+            && self.probe.is_none_or(|probe| probe == call.probe.is_some())
+            && self.rule.as_ref().is_none_or(|rule| call.edits.iter().any(|edit| edit.rule == *rule))
+            && self.output.as_ref().is_none_or(|pattern| call.names(&call.outputs, pattern))
+            && self.source.as_ref().is_none_or(|pattern| call.names(&call.inputs, pattern))
+    }
 }
 
 impl Log {
@@ -312,6 +340,12 @@ impl Log {
         self.calls.iter().filter(failed).collect()
     }
 
+    /// Ids of calls that were made inside of others.
+    #[must_use]
+    pub fn nested(&self) -> HashSet<&str> {
+        self.calls.iter().filter(|call| call.parent.is_some()).map(|call| call.id.as_str()).collect()
+    }
+
     /// The one call whose id begins with `prefix`.
     pub fn find(&self, prefix: &str) -> Result<&Call> {
         let mut found = self.calls.iter().filter(|call| call.id.starts_with(prefix));
@@ -335,15 +369,7 @@ impl Log {
     /// The calls that pass, by their start, or the slowest first if so many are asked for.
     #[must_use]
     pub fn select(&self, filter: &Filter) -> Vec<&Call> {
-        let passes = |call: &&Call| {
-            (filter.kinds.is_empty() || filter.kinds.contains(&call.kind))
-                && (!filter.failed || call.outcome().failed())
-                && filter.probe.is_none_or(|probe| probe == call.probe.is_some())
-                && filter.rule.as_ref().is_none_or(|rule| call.edits.iter().any(|edit| edit.rule == *rule))
-                && filter.output.as_ref().is_none_or(|pattern| call.names(&call.outputs, pattern))
-                && filter.source.as_ref().is_none_or(|pattern| call.names(&call.inputs, pattern))
-        };
-        let mut calls: Vec<&Call> = self.calls.iter().filter(passes).collect();
+        let mut calls: Vec<&Call> = self.calls.iter().filter(|call| filter.passes(call)).collect();
         if let Some(most) = filter.slowest {
             let duration = |call: &Call| call.end.as_ref().map_or(0, |end| end.duration);
             calls.sort_by_key(|call| Reverse(duration(call)));

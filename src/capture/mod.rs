@@ -11,26 +11,42 @@
 //! | [`detail`] | all that the record says of one call, read when it is asked for |
 //! | [`diff`] | what a rewriting did to the arguments |
 //! | [`glob`] | patterns of paths |
+//! | [`bundle`] | a reproducer of one call |
+//! | [`why`] | where a file or a flag came from |
+//! | [`compare`] | two builds held against each other |
+//! | [`stats`] | sums over a build |
+//! | [`merge`] | several records made one |
+//! | [`follow`] | a record that grows |
+//! | [`scan`] | finding a text in a large record |
 //! | [`grammar`] | recorded arguments read as the shim read them |
 //! | [`lanes`] | what ran beside what, and what inside of what |
 //! | [`diagnostics`] | what compilers print about a source |
 //! | [`warnings`] | the diagnostics of a build, each once, with its calls |
 //! | [`export`] | the record in formats of other tools |
 //! | [`place`] | where records are |
+//! | [`rerun`] | the command of a call, put together again |
 
+pub mod bundle;
+pub mod compare;
 pub mod detail;
 pub mod diagnostics;
 pub mod diff;
 pub mod export;
+pub mod follow;
 pub mod glob;
 pub mod grammar;
 pub mod lanes;
 pub mod line;
 pub mod log;
+pub mod merge;
 pub mod place;
 pub mod read;
+pub mod rerun;
+pub mod scan;
+pub mod stats;
 pub mod text;
 pub mod warnings;
+pub mod why;
 
 pub use detail::{Detail, Edit, Library, ResponseFile, Stamp};
 pub use line::{Disposition, Made, Session, SessionTool};

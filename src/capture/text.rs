@@ -65,6 +65,17 @@ impl Text {
         out
     }
 
+    /// For any POSIX shell, byte for byte: in single quotes where a shell would need them. Not for terminals.
+    #[must_use]
+    pub fn shell(&self) -> Vec<u8> {
+        let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(byte);
+        if !self.0.is_empty() && self.0.iter().all(harmless) {
+            return self.0.clone();
+        }
+        let parts: Vec<&[u8]> = self.0.split(|byte| *byte == b'\'').collect();
+        [b"'", &*parts.join(&br"'\''"[..]), b"'"].concat()
+    }
+
     /// As a JSON string, the way that a record holds it.
     #[must_use]
     pub fn json(&self) -> String {
@@ -191,6 +202,14 @@ mod tests {
         fn bash_reads_the_very_bytes_that_were_quoted(bytes in prop::collection::vec(1_u8.., 0..40)) {
             let script = format!("printf %s {}", Text(bytes.clone()).quoted());
             let out = std::process::Command::new("bash").args(["-c", &script]).env("LC_ALL", "C.UTF-8").output();
+            prop_assert_eq!(out.map_err(|e| TestCaseError::fail(e.to_string()))?.stdout, bytes);
+        }
+
+        #[test]
+        fn a_posix_shell_reads_the_very_bytes_that_were_quoted_for_it(bytes in prop::collection::vec(1_u8.., 0..40)) {
+            use std::os::unix::ffi::OsStringExt;
+            let script = std::ffi::OsString::from_vec([b"printf %s ", &*Text(bytes.clone()).shell()].concat());
+            let out = std::process::Command::new("sh").arg("-c").arg(&script).env("LC_ALL", "C").output();
             prop_assert_eq!(out.map_err(|e| TestCaseError::fail(e.to_string()))?.stdout, bytes);
         }
 

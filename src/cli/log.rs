@@ -6,13 +6,19 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::out;
-use crate::capture::{Call, Log, Outcome};
+use crate::capture::{Call, Log, Outcome, place};
 use crate::error::{IoContext, Result};
 
+mod bundle;
+mod diff;
 mod export;
 mod ls;
+mod merge;
+mod rerun;
 mod show;
+mod stats;
 mod werror;
+mod why;
 
 /// Arguments of `log`.
 #[derive(clap::Args)]
@@ -27,6 +33,18 @@ enum Verb {
     Ls(ls::Args),
     /// Show one call: arguments before and after, each change with its reason
     Show(show::Args),
+    /// Tell where a file or a flag came from
+    Why(why::Args),
+    /// Show what differs between two builds
+    Diff(diff::Args),
+    /// Show where the time of a build went
+    Stats(stats::Args),
+    /// Make one record of several
+    Merge(merge::Args),
+    /// Run one call again, exactly as it ran
+    Rerun(rerun::Args),
+    /// Pack all that one call needs, with a script that runs it
+    Bundle(bundle::Args),
     /// Write the record in the format of another tool
     Export(export::Args),
     /// After a build under `--werror demote`: the warnings that would have stopped it
@@ -37,6 +55,12 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     match args.verb {
         Verb::Ls(args) => ls::run(&args),
         Verb::Show(args) => show::run(&args),
+        Verb::Bundle(args) => bundle::run(&args),
+        Verb::Why(args) => why::run(&args),
+        Verb::Diff(args) => diff::run(&args),
+        Verb::Stats(args) => stats::run(&args),
+        Verb::Merge(args) => merge::run(&args),
+        Verb::Rerun(args) => rerun::run(&args),
         Verb::Export(args) => export::run(&args),
         Verb::Werror(args) => werror::run(&args),
     }
@@ -44,16 +68,21 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
 
 /// Opens the log that was named, or the newest session here or above; tells what it lost.
 fn open(path: Option<&PathBuf>) -> Result<Log> {
-    let log = match path {
-        Some(path) => Log::open(path)?,
-        None => {
-            Log::newest(&std::env::current_dir().context("cannot tell the working folder", Path::new("."))?)?
-        }
-    };
+    let log = Log::open(&self::path(path)?)?;
     for loss in log.damage.sentences() {
         out::warn(&format!("{}: {loss}", log.path.display()));
     }
     Ok(log)
+}
+
+/// The record that was named, or that of the newest session here or above.
+fn path(named: Option<&PathBuf>) -> Result<PathBuf> {
+    match named {
+        Some(path) => place::at(path),
+        None => {
+            place::newest(&std::env::current_dir().context("cannot tell the working folder", Path::new("."))?)
+        }
+    }
 }
 
 /// How a call came out, in a word or two, and in which style.

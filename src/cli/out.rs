@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::capture::Text;
 use crate::error::{Error, IoContext, Result};
 
 /// What is there for orientation only.
@@ -22,11 +23,16 @@ pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 /// Prints to stdout what `write` writes. A reader that has seen enough (`| head`) is no failure.
 pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    print_on(write).map(drop)
+}
+
+/// The same for more than once; false if the reader is gone.
+pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<bool> {
     let mut out = BufWriter::new(anstream::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
     }
 }
 
@@ -93,6 +99,94 @@ pub(super) fn count(number: u64) -> String {
 /// `1 call`, `2 calls`.
 pub(super) fn counted(number: usize, what: &str) -> String {
     format!("{} {what}{}", count(number as u64), if number == 1 { "" } else { "s" })
+}
+
+/// JSON, written left to right. Texts of a record may hold bytes that are not UTF-8, which stay as the record writes
+/// them.
+pub(super) struct Json {
+    out: String,
+    /// Whether the next value needs a comma ahead of it.
+    comma: bool,
+}
+
+impl Json {
+    pub(super) fn new() -> Self {
+        Self { out: String::new(), comma: false }
+    }
+
+    fn separate(&mut self) {
+        if self.comma {
+            self.out.push(',');
+        }
+        self.comma = true;
+    }
+
+    pub(super) fn key(&mut self, key: &str) {
+        self.value(&Text::from(key).json());
+        self.out.push(':');
+        self.comma = false;
+    }
+
+    pub(super) fn open(&mut self, bracket: char) {
+        self.separate();
+        self.out.push(bracket);
+        self.comma = false;
+    }
+
+    pub(super) fn close(&mut self, bracket: char) {
+        self.out.push(bracket);
+        self.comma = true;
+    }
+
+    /// What is JSON already.
+    pub(super) fn value(&mut self, json: &str) {
+        self.separate();
+        self.out.push_str(json);
+    }
+
+    pub(super) fn text(&mut self, key: &str, text: &Text) {
+        self.key(key);
+        self.value(&text.json());
+    }
+
+    pub(super) fn name(&mut self, key: &str, name: &str) {
+        self.text(key, &Text::from(name));
+    }
+
+    pub(super) fn path(&mut self, key: &str, path: &std::path::Path) {
+        self.text(key, &Text::from(path.as_os_str().as_encoded_bytes()));
+    }
+
+    pub(super) fn number(&mut self, key: &str, number: impl std::fmt::Display) {
+        self.key(key);
+        self.value(&number.to_string());
+    }
+
+    pub(super) fn list<'t>(&mut self, key: &str, texts: impl IntoIterator<Item = &'t Text>) {
+        self.key(key);
+        self.open('[');
+        texts.into_iter().for_each(|text| self.value(&text.json()));
+        self.close(']');
+    }
+
+    /// A list of what `write` writes for each item.
+    pub(super) fn each<T>(
+        &mut self,
+        key: &str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.key(key);
+        self.open('[');
+        items.into_iter().for_each(|item| write(self, item));
+        self.close(']');
+    }
+
+    /// All of it, with a line feed.
+    pub(super) fn done(mut self) -> Vec<u8> {
+        self.out.push('\n');
+        self.out.into_bytes()
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,14 @@ pub(crate) fn suggest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     }
 }
 
+/// `did you mean …?` with those of `known` that look like `word`; nothing if none does.
+pub(crate) fn close(word: &str, known: &[&str]) -> String {
+    match near(word, known) {
+        near if near.is_empty() => String::new(),
+        near => format!("did you mean {}?", quoted(&near, "or")),
+    }
+}
+
 /// Those that are at most a third of their length away, or that hold the word, nearest first.
 fn near<'a>(word: &str, known: &[&'a str]) -> Vec<&'a str> {
     let mut found: Vec<(usize, &str)> = known

@@ -1,15 +1,17 @@
 //! `crosswheel log ls`: one line a call.
 
+use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
-
-use std::ffi::OsString;
+use std::time::Duration;
 
 use crosswheel_shim::plan::Kind;
 
 use super::out::{self, BOLD, DIM};
+use crate::capture::follow::{Follower, Worker};
 use crate::capture::glob::Glob;
 use crate::capture::{Call, Filter, Log, Text};
 use crate::error::Result;
@@ -45,6 +47,9 @@ pub(super) struct Args {
     /// Only the N slowest, the slowest first
     #[arg(long, value_name = "N")]
     slowest: Option<usize>,
+    /// Show calls as they begin and end, until the build ends
+    #[arg(long, conflicts_with = "slowest")]
+    follow: bool,
     /// One JSON object a line: `begin` and `end` as the record holds them
     #[arg(long)]
     json: bool,
@@ -73,6 +78,9 @@ impl Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    if args.follow {
+        return follow(args);
+    }
     let log = super::open(args.log.as_ref())?;
     let calls = log.select(&args.filter());
     if args.json {
@@ -91,12 +99,72 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How often a record is looked at.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Calls as they begin and end. One that has done both since the last look is shown once.
+fn follow(args: &Args) -> Result<ExitCode> {
+    let mut follower = Follower::open(&super::path(args.log.as_ref())?)?;
+    let filter = args.filter();
+    // Ids are not known yet, so they are shown in full.
+    let id = 12;
+    let room = out::columns().map_or(usize::MAX, |columns| columns.saturating_sub(id + 42).max(24));
+    let mut first = !args.json;
+    loop {
+        let worker = follower.worker();
+        let mut fresh = follower.look()?;
+        let mut shown = HashSet::new();
+        fresh.reverse();
+        fresh.retain(|place| shown.insert(*place));
+        fresh.reverse();
+        let log = follower.log();
+        let calls: Vec<&Call> =
+            fresh.iter().map(|place| &log.calls[*place]).filter(|call| filter.passes(call)).collect();
+        let going = if args.json {
+            let lines = calls.iter().map(|call| super::json(log, call)).collect::<Result<Vec<_>>>()?;
+            out::print_on(|to| lines.iter().try_for_each(|line| to.write_all(line)))?
+        } else {
+            let row = |call: &&Call| what(log, call, room.saturating_sub(probe(call).len()));
+            let rows = calls.iter().map(row).collect::<Result<Vec<_>>>()?;
+            out::print_on(|to| {
+                if std::mem::take(&mut first) {
+                    heading(to, id)?;
+                }
+                self::rows(to, id, &calls, &rows)
+            })?
+        };
+        match worker {
+            _ if !going => return Ok(ExitCode::SUCCESS),
+            Worker::There => std::thread::sleep(PACE),
+            Worker::Gone => break,
+            Worker::Never => {
+                anstream::eprintln!(
+                    "{DIM}nobody is at work in this session: it has ended, or `crosswheel env` set it up{DIM:#}"
+                );
+                break;
+            }
+        }
+    }
+    for loss in follower.log().damage.sentences() {
+        out::warn(&format!("{}: {loss}", follower.log().path.display()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 fn table(to: &mut dyn Write, id: usize, calls: &[&Call], rows: &[String]) -> std::io::Result<()> {
+    heading(to, id)?;
+    self::rows(to, id, calls, rows)
+}
+
+fn heading(to: &mut dyn Write, id: usize) -> std::io::Result<()> {
     writeln!(
         to,
         "{BOLD}{:id$}  {:10}  {:9}  {:>8}  {:>5}  CALL{BOLD:#}",
         "ID", "KIND", "RESULT", "TIME", "EDITS"
-    )?;
+    )
+}
+
+fn rows(to: &mut dyn Write, id: usize, calls: &[&Call], rows: &[String]) -> std::io::Result<()> {
     for (call, row) in calls.iter().zip(rows) {
         let (result, style) = super::outcome(call);
         let time = call.end.as_ref().map_or(String::new(), |end| out::time(end.duration));

@@ -126,6 +126,11 @@ fn arguments(to: &mut dyn Write, detail: &Detail) -> io::Result<()> {
     let steps = diff::steps(detail);
     let changed = steps.iter().any(|step| step.change != Change::Kept);
     title(to, if changed { "arguments  (- taken out, + put in)" } else { "arguments" })?;
+    if let Some(columns) = out::columns().filter(|columns| changed && *columns >= SIDES) {
+        // Signs are there beside the colours, which not everyone sees.
+        sides(to, &steps, columns)?;
+        return response_files(to, detail);
+    }
     let width = out::columns().unwrap_or(WIDTH).clamp(60, 120);
     let alike = |a: &Step<'_>, b: &Step<'_>| (a.change, a.edit) == (b.change, b.edit);
     for run in steps.chunk_by(alike) {
@@ -144,6 +149,48 @@ fn arguments(to: &mut dyn Write, detail: &Detail) -> io::Result<()> {
             writeln!(to, "{style}{sign}{line}{style:#}{number}")?;
         }
     }
+    response_files(to, detail)
+}
+
+/// From this width on, before and after stand side by side.
+const SIDES: usize = 140;
+
+/// Arguments as received on the left and as run on the right. What an edit put in the place of something stands beside it.
+fn sides(to: &mut dyn Write, steps: &[Step<'_>], columns: usize) -> io::Result<()> {
+    let width = (columns - 16) / 2;
+    writeln!(to, "    {DIM}{:width$}    run{DIM:#}", "received")?;
+    let alike = |a: &Step<'_>, b: &Step<'_>| (a.change, a.edit) == (b.change, b.edit);
+    let mut runs = steps.chunk_by(alike).peekable();
+    while let Some(run) = runs.next() {
+        let lines = |run: &[Step<'_>]| fill(run.iter().map(|step| step.arg.quoted()), width);
+        let (left, right) = match run[0].change {
+            Change::Kept => (lines(run), lines(run)),
+            Change::Added => (Vec::new(), lines(run)),
+            Change::Removed => {
+                let place =
+                    |next: &&[Step<'_>]| next[0].change == Change::Added && next[0].edit == run[0].edit;
+                (lines(run), runs.next_if(place).map(lines).unwrap_or_default())
+            }
+        };
+        let (red, green, minus, plus) = match run[0].change {
+            Change::Kept => (anstyle::Style::new(), anstyle::Style::new(), " ", " "),
+            _ => (RED, GREEN, "-", "+"),
+        };
+        let number = run[0].edit.map(|edit| format!("  {DIM}[{}]{DIM:#}", edit + 1)).unwrap_or_default();
+        let rows = left.len().max(right.len());
+        for at in 0..rows {
+            let [before, after] = [&left, &right].map(|side| side.get(at).map_or("", String::as_str));
+            let room = " ".repeat(width.saturating_sub(before.chars().count()));
+            let number = if at + 1 == rows { number.as_str() } else { "" };
+            let sign = |text: &str, sign| if text.is_empty() { " " } else { sign };
+            let (minus, plus) = (sign(before, minus), sign(after, plus));
+            writeln!(to, "  {red}{minus} {before}{red:#}{room}  {green}{plus} {after}{green:#}{number}")?;
+        }
+    }
+    Ok(())
+}
+
+fn response_files(to: &mut dyn Write, detail: &Detail) -> io::Result<()> {
     if detail.expanded.is_some() {
         let files: Vec<String> =
             detail.argv.iter().filter(|arg| arg.bytes().starts_with(b"@")).map(Text::quoted).collect();

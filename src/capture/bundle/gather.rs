@@ -1,0 +1,280 @@
+//! Which files a bundle needs: what the preprocessor opens, what the arguments name. Files of the system (a header that
+//! no option of the caller leads to, `crt1.o`) belong to the compiler and stay where they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use super::super::log::{Call, Log};
+use super::super::text::Text;
+use super::command::CallWords;
+use super::{Form, absolute};
+use crate::error::{Error, IoContext, Result};
+
+/// What a bundle holds of the build.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Files by their path from the root.
+    pub(super) files: BTreeMap<Text, PathBuf>,
+    /// Folders that names lead through, and those of outputs.
+    pub(super) folders: BTreeSet<Text>,
+    /// The preprocessed source, its names led to the bundle, and its ending.
+    pub(super) unit: Option<(Vec<u8>, &'static str)>,
+}
+
+impl Gathered {
+    /// What can be run.
+    pub(super) fn forms(&self) -> Vec<Form> {
+        if self.unit.is_some() { vec![Form::Preprocessed, Form::Files] } else { vec![Form::Files] }
+    }
+
+    /// Where a name leads in the bundle: one from the root is led through `.root` if something of it is packed.
+    pub(super) fn relocate(&self, named: &Text) -> Text {
+        if !named.bytes().starts_with(b"/") {
+            return named.clone();
+        }
+        let whole = absolute(&Text::from("/"), named.bytes());
+        if self.files.contains_key(&whole) || self.folders.contains(&whole) {
+            return Text([b".root", named.bytes()].concat());
+        }
+        named.clone()
+    }
+
+    /// The same, with outputs: one from the root is written into the bundle.
+    pub(super) fn relocate_output(&self, named: &Text, words: &CallWords) -> Text {
+        if named.bytes().starts_with(b"/") && words.outputs.contains(named) {
+            return Text([b".root", named.bytes()].concat());
+        }
+        self.relocate(named)
+    }
+
+    /// Takes a file, by the name by which it was opened.
+    fn take(&mut self, folder: &Text, named: &[u8]) {
+        let path = absolute(folder, named);
+        if path.path().is_file() {
+            self.through(folder, named);
+            self.files.insert(path.clone(), path.path().to_owned());
+        }
+    }
+
+    /// Notes every folder that a name leads through: `build/../src/a.h` needs `build`.
+    fn through(&mut self, folder: &Text, named: &[u8]) {
+        let whole = folder.path().join(Text::from(named).path());
+        let mut so_far = PathBuf::new();
+        let parts: Vec<_> = whole.components().collect();
+        for part in parts.iter().take(parts.len().saturating_sub(1)) {
+            so_far.push(part);
+            let bytes = so_far.as_os_str().as_encoded_bytes();
+            self.folder(&absolute(&Text::from("/"), bytes));
+        }
+    }
+
+    /// Notes a folder and those above it.
+    fn folder(&mut self, path: &Text) {
+        for above in path.path().ancestors().filter(|above| above.parent().is_some()) {
+            if !self.folders.insert(Text::from(above.as_os_str().as_encoded_bytes())) {
+                break;
+            }
+        }
+    }
+}
+
+pub(super) fn gather(log: &Log, call: &Call, words: &CallWords) -> Result<Gathered> {
+    let mut all = Gathered::default();
+    let folder = &words.folder;
+    all.folder(folder);
+    let own = Own::of(words);
+    // What an archive held before is not known: it is made anew.
+    let made = |named: &[u8]| {
+        let is = |files: &[Text]| files.iter().any(|file| file.bytes() == named);
+        is(&call.outputs) && !is(&call.inputs)
+    };
+    for input in words.parts.iter().filter(|part| part.input && !made(&part.value)) {
+        all.take(folder, &input.value);
+        not_thin(&absolute(folder, &input.value), call)?;
+    }
+    let outputs: BTreeSet<Text> =
+        words.outputs.iter().map(|output| absolute(folder, output.bytes())).collect();
+    for value in words.values() {
+        let path = absolute(folder, value);
+        if !outputs.contains(&path) && own.packs(&path) {
+            all.take(folder, value);
+        }
+    }
+    for name in words.libraries() {
+        if let Some(found) = library(words, name).filter(|found| own.packs(&absolute(folder, found))) {
+            all.take(folder, &found);
+        }
+    }
+    for path in &words.libs {
+        all.take(folder, path.bytes());
+    }
+    if words.driver && !words.lang.is_empty() {
+        headers(&mut all, words, &own)?;
+    }
+    for named in words.search_folders() {
+        let path = absolute(folder, named);
+        // Those from the root only if something of theirs is packed.
+        if path.path().is_dir() && !named.starts_with(b"/") {
+            all.through(folder, &[named, b"/x"].concat());
+        }
+    }
+    for output in &words.outputs {
+        all.through(folder, output.bytes());
+    }
+    if let Some(dep) = log.detail(call)?.dep {
+        all.through(folder, dep.bytes());
+    }
+    // An output from the root lies in the bundle, too, and not where it would be written over what the build made.
+    for output in outputs {
+        all.folders
+            .extend(output.path().parent().map(|above| Text::from(above.as_os_str().as_encoded_bytes())));
+    }
+    if let Some((unit, _)) = &mut all.unit {
+        let text = std::mem::take(unit);
+        let led = markers(&text, &all);
+        if let Some((unit, _)) = &mut all.unit {
+            *unit = led;
+        }
+    }
+    Ok(all)
+}
+
+/// Preprocesses: what comes out, if it went well, and every header that was opened, if not.
+fn headers(all: &mut Gathered, words: &CallWords, own: &Own) -> Result<()> {
+    let out = words.preprocess().stdin(Stdio::null()).output().context("cannot run", words.real.path())?;
+    for line in out.stderr.split(|byte| *byte == b'\n') {
+        // `... path`, as many dots as it is deep.
+        let dots = line.iter().take_while(|byte| **byte == b'.').count();
+        let Some(named) = line.get(dots..).and_then(|rest| rest.strip_prefix(b" ")).filter(|_| dots > 0)
+        else {
+            continue;
+        };
+        if own.packs(&absolute(&words.folder, named)) {
+            all.take(&words.folder, named);
+        }
+    }
+    if let Some((_, ending)) = words.source().filter(|_| out.status.success()) {
+        all.unit = Some((out.stdout, ending));
+    }
+    Ok(())
+}
+
+/// What is the build's own, and not the compiler's.
+struct Own {
+    /// Folders in which the compiler looks by itself.
+    system: Vec<PathBuf>,
+    /// Folders that the caller named.
+    named: Vec<Text>,
+}
+
+impl Own {
+    fn of(words: &CallWords) -> Self {
+        let named = words.search_folders().map(|folder| absolute(&words.folder, folder)).collect();
+        let mut system: Vec<PathBuf> =
+            ["/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec"].map(PathBuf::from).into();
+        if !words.driver {
+            return Self { system, named };
+        }
+        let mut ask = words.command();
+        ask.args(["-E", "-v", "-x", "c++", "/dev/null"]).env("LC_ALL", "C").stdin(Stdio::null());
+        for variable in ["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"] {
+            ask.env_remove(variable);
+        }
+        if let Ok(out) = ask.output() {
+            let text = String::from_utf8_lossy(&out.stderr);
+            let list = text.lines().skip_while(|line| !line.starts_with("#include <")).skip(1);
+            let folders = list.take_while(|line| line.starts_with(' ')).map(|line| Path::new(line.trim()));
+            system.extend(folders.map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.to_owned())));
+        }
+        Self { system, named }
+    }
+
+    fn packs(&self, path: &Text) -> bool {
+        let named =
+            self.named.iter().any(|folder| path.path().starts_with(folder.path()) && !self.is_system(folder));
+        named || !self.system.iter().any(|folder| path.path().starts_with(folder))
+    }
+
+    fn is_system(&self, folder: &Text) -> bool {
+        self.system.iter().any(|system| system == folder.path())
+    }
+}
+
+/// `lib<name>.so` or `.a` in one of the caller's folders, as the linker looks for it.
+fn library(words: &CallWords, name: &[u8]) -> Option<Vec<u8>> {
+    for part in words.parts.iter().filter(|part| part.spelling == b"-L") {
+        let files = match name.strip_prefix(b":") {
+            Some(exact) => vec![exact.to_vec()],
+            None => vec![[b"lib", name, b".so"].concat(), [b"lib", name, b".a"].concat()],
+        };
+        for file in files {
+            let named = [&*part.value, b"/", &*file].concat();
+            if absolute(&words.folder, &named).path().is_file() {
+                return Some(named);
+            }
+        }
+    }
+    None
+}
+
+/// A thin archive names its members by path, and would be packed without them.
+fn not_thin(path: &Text, call: &Call) -> Result<()> {
+    use std::io::Read;
+    let mut start = [0; 8];
+    let read = std::fs::File::open(path.path()).and_then(|mut file| file.read_exact(&mut start));
+    if read.is_ok() && &start == b"!<thin>\n" {
+        let message = format!("{}, an input of call {}, is a thin archive", path.path().display(), call.id);
+        return Err(
+            Error::failed(message).hint("its members lie elsewhere; bundle the call that made it instead")
+        );
+    }
+    Ok(())
+}
+
+/// The preprocessed source with the names of packed files in its line markers (`# 12 "/w/a.h" 1`) led to the bundle.
+fn markers(text: &[u8], all: &Gathered) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len() + 4096);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        match marker(line).map(|(ahead, name, rest)| (ahead, all.relocate(&name), rest)) {
+            Some((ahead, name, rest)) => {
+                out.extend_from_slice(ahead);
+                for &byte in name.bytes() {
+                    if matches!(byte, b'"' | b'\\') {
+                        out.push(b'\\');
+                    }
+                    out.push(byte);
+                }
+                out.extend_from_slice(rest);
+            }
+            None => out.extend_from_slice(line),
+        }
+    }
+    out
+}
+
+/// What stands ahead of the name in a line marker, the name, and the rest; only for a name from the root without escapes
+/// other than of quotes and backslashes.
+fn marker(line: &[u8]) -> Option<(&[u8], Text, &[u8])> {
+    let digits = line.strip_prefix(b"# ")?;
+    let quote = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    let name = digits[quote..].strip_prefix(b" \"").filter(|name| quote > 0 && name.starts_with(b"/"))?;
+    let mut text = Vec::new();
+    let mut at = 0;
+    loop {
+        match name.get(at)? {
+            b'"' => break,
+            b'\\' => {
+                let escaped = *name.get(at + 1).filter(|byte| matches!(byte, b'"' | b'\\'))?;
+                text.push(escaped);
+                at += 2;
+            }
+            byte => {
+                text.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    let ahead = line.len() - name.len();
+    Some((&line[..ahead], Text(text), &name[at..]))
+}

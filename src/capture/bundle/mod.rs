@@ -1,0 +1,200 @@
+//! A reproducer of one call: a folder in which the call happens again without the tree it happened in.
+//!
+//! Files of the build lie under `root/` at their own paths, so that relative names hold; `.root`, a link in the working
+//! folder, stands for `/` in names from the root, and is taken out of what the tool says. A compile comes in
+//! two forms: *preprocessed*, one file that needs no header, and *sources*, the files as they are. Where the
+//! preprocessor itself fails, and for links and archives, there are only the files.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `command` | the call's arguments, and what becomes of them in a bundle |
+//! | `parts` | options with their values, inputs |
+//! | `gather` | which files it needs |
+//! | `pack` | what is in the bundle: to a folder, to an archive |
+//! | `script` | `run.sh` and `README.md` |
+
+mod command;
+mod gather;
+mod pack;
+mod parts;
+mod script;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crosswheel_shim::plan::Kind;
+
+use super::log::{Call, Log, Outcome};
+use super::rerun::{Rerun, Which, is_stream};
+use super::text::Text;
+use crate::error::{Error, IoContext, Result};
+use crate::toolchain::ask::{Manner, ask};
+use command::CallWords;
+use pack::Pack;
+use script::Script;
+
+/// One way to run what a bundle holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A source that was preprocessed.
+    Preprocessed,
+    /// Files as they were.
+    Files,
+}
+
+impl Form {
+    /// As `run.sh` takes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preprocessed => "preprocessed",
+            Self::Files => "files",
+        }
+    }
+}
+
+/// What a bundle that was made is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundled {
+    /// Forms that it holds, the one that `run.sh` runs first.
+    pub forms: Vec<Form>,
+    /// Files in it.
+    pub files: usize,
+    /// How the first form ended here, as a shell says it.
+    pub status: i32,
+    /// How the call ended then, as a shell says it; `None` if it is not known.
+    pub expected: Option<i32>,
+    /// Whether it said here what the call says in its own tree now; `None` where that cannot be asked without changing
+    /// the tree.
+    pub same_words: Option<bool>,
+}
+
+/// Makes a bundle of a call and writes it to `out`, a gzipped tar archive.
+pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
+    if let Some(input) = call.inputs.iter().find(|input| is_stream(input)) {
+        return Err(Error::usage(format!("call {} reads its input from `{}`", call.id, input.quoted()))
+            .hint("what is read from a pipe is not recorded, so it cannot be packed"));
+    }
+    let rerun = Rerun::of(log, call, Which::AsRun)?;
+    rerun.prepare(log, call)?;
+    let words = CallWords::read(log, call, &rerun)?;
+    let gathered = gather::gather(log, call, &words)?;
+    let versions = versions(&words);
+    let (begin, end) = log.raw(call)?;
+    let record = [log.session_line()?, begin, end.unwrap_or_default()].join(&b'\n');
+    let script = Script { call, rerun: &rerun, words: &words, gathered: &gathered };
+    let reference = reference(&words, &rerun)?;
+    let expected = expected(call);
+
+    let mut tried: Vec<Tried> = Vec::new();
+    for form in gathered.forms() {
+        let tree = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
+        let pack = Pack::new(&gathered, &words, &script.run(&[form]), &[], &record, &versions)?;
+        pack.write_to(tree.path())?;
+        let said = output(Command::new("sh").arg(tree.path().join("run.sh")), Path::new("/"))?;
+        let same_words = reference.as_ref().map(|reference| reference.1 == said.1);
+        tried.push(Tried { form, status: said.0, same_words });
+    }
+    // The form that tells most of what the call told; between equals, the one that needs least.
+    let worth = |tried: &Tried| (Some(tried.status) == expected, tried.same_words != Some(false));
+    tried.sort_by_key(|tried| std::cmp::Reverse(worth(tried)));
+    let Some(first) = tried.first().copied() else {
+        return Err(Error::failed(format!("call {} holds nothing that can be packed", call.id)));
+    };
+    let forms: Vec<Form> = tried.iter().map(|tried| tried.form).collect();
+    let bundled = Bundled {
+        forms: forms.clone(),
+        files: gathered.files.len(),
+        status: first.status,
+        expected,
+        same_words: first.same_words,
+    };
+    let readme = script.readme(&bundled);
+    Pack::new(&gathered, &words, &script.run(&forms), &readme, &record, &versions)?.write_archive(out)?;
+    Ok(bundled)
+}
+
+#[derive(Clone, Copy)]
+struct Tried {
+    form: Form,
+    status: i32,
+    same_words: Option<bool>,
+}
+
+/// How a call ended, as a shell says it. A call that went well only without `-Werror` failed as it was run.
+fn expected(call: &Call) -> Option<i32> {
+    match call.outcome() {
+        Outcome::Succeeded if call.end.as_ref().is_some_and(|end| end.retry.is_some()) => Some(1),
+        Outcome::Succeeded => Some(0),
+        Outcome::Exit(status) => Some(status),
+        Outcome::Signal(signal) => Some(128 + signal),
+        Outcome::Refused | Outcome::NotStarted | Outcome::InFlight => None,
+    }
+}
+
+/// What the call says in its own tree, with its outputs led elsewhere.
+fn reference(words: &CallWords, rerun: &Rerun) -> Result<Option<(i32, Vec<u8>)>> {
+    // An archiver changes its archive in place, and others their input.
+    // Several outputs cannot be named.
+    if !matches!(words.kind, Kind::Compile | Kind::Assemble | Kind::Link) || words.outputs.len() > 1 {
+        return Ok(None);
+    }
+    let elsewhere = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
+    let mut command = words.elsewhere(&elsewhere.path().join("out"));
+    for name in &rerun.unset {
+        command.env_remove(name);
+    }
+    for (name, value) in &rerun.set {
+        command.env(name, value.path());
+    }
+    output(&mut command, rerun.folder.path()).map(Some)
+}
+
+/// Runs a command that was made here; its status as a shell says it, and its stderr.
+fn output(command: &mut Command, folder: &Path) -> Result<(i32, Vec<u8>)> {
+    use std::os::unix::process::ExitStatusExt;
+    let program = command.get_program().to_owned();
+    let out = command.current_dir(folder).stdin(Stdio::null()).output().context("cannot run", &program)?;
+    let status = out.status.code().or_else(|| out.status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    Ok((status, out.stderr))
+}
+
+/// What the tool, and those that it calls, say of their versions.
+fn versions(words: &CallWords) -> Vec<u8> {
+    let path = std::env::var_os(crate::environment::PATH).unwrap_or_default();
+    let manner = Manner { path: &path, cwd: Path::new("/"), patience: Duration::from_secs(20) };
+    let mut text = format!("crosswheel {}\n", env!("CARGO_PKG_VERSION"));
+    let mut tell = |program: &Path| {
+        let said = ask(program, &["--version"], manner).unwrap_or_else(|why| format!("({why})\n"));
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{} --version\n{said}", program.display());
+    };
+    let real = words.real.path();
+    tell(real);
+    for helper in ["as", "ld"].iter().filter(|_| words.driver) {
+        let Ok(said) = ask(real, &[&format!("-print-prog-name={helper}")], manner) else { break };
+        let program = crate::toolchain::path::find(said.trim(), &path, Path::new("/"));
+        if let Some(program) = Some(Path::new(said.trim()).to_owned()).filter(|p| p.is_absolute()).or(program)
+        {
+            tell(&program);
+        }
+    }
+    text.into_bytes()
+}
+
+/// A path from the root, `.` and `..` taken out of it without looking at links.
+fn absolute(folder: &Text, named: &[u8]) -> Text {
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::{Component, PathBuf};
+    let mut out = PathBuf::new();
+    for part in folder.path().join(Text::from(named).path()).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = out.pop(),
+            part => out.push(part),
+        }
+    }
+    Text::from(out.as_os_str().as_bytes())
+}
