@@ -77,6 +77,10 @@ fn facts(to: &mut dyn Write, log: &Log, call: &Call, detail: &Detail) -> io::Res
     let via = detail.via.as_ref().map(|via| format!("{via} ")).unwrap_or_default();
     let launcher = detail.launcher.as_ref().map(|path| format!("{} ", path.quoted())).unwrap_or_default();
     fact("tool", &format!("{via}{} → {launcher}{}", call.tool, detail.real.quoted()))?;
+    let machine = log.session.tools.iter().find(|tool| tool.name == call.tool);
+    if let Some(machine) = machine.and_then(|tool| tool.machine.as_deref()) {
+        fact("target", &format!("{machine}, for {}", log.session.family))?;
+    }
     let since = out::time(call.start.saturating_sub(log.session.start));
     fact("start", &format!("{since} into the session, process {} of {}", detail.pid, detail.ppid))?;
     if let Some(probe) = &call.probe {
