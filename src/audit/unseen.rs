@@ -25,7 +25,7 @@ pub(super) fn by_unseen_driver(log: &Log, call: &Call) -> bool {
         || if role == Some(Role::As) { is_drivers_as(&detail.argv) } else { is_drivers_ld(&detail.argv) }
 }
 
-/// gcc hands its assembler a temporary file `ccXXXXXX.s`, or with `-pipe` nothing to read but stdin.
+/// gcc hands its assembler a temporary file, `cc` and six letters with `.s`, or with `-pipe` nothing to read but stdin.
 fn is_drivers_as(argv: &[Text]) -> bool {
     let is_temporary = |arg: &Text| {
         let name = arg.path().file_name().map(std::ffi::OsStr::as_encoded_bytes);

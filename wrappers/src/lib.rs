@@ -11,16 +11,18 @@
 //! | [`invocation`] | what a call does: kind, languages, inputs, outputs |
 //! | [`probe`] | whether it is a configure step's question |
 //! | [`rewrite`] | what becomes of it, with a reason for each edit |
+//! | [`taken`] | what a link or an archive took in |
 //! | [`record`] | the lines that tell of it |
 //! | [`process`] | starting the real tool and being it for the caller |
 //! | [`elf`] | what was linked |
 //! | [`run`] | all of these in a row |
 //!
-//! [`paths`], [`sys`] and [`arena`] serve them all; every `unsafe` block of the crate is in [`sys`], [`arena`] and
+//! [`paths`], [`coloured`], [`sys`] and [`arena`] serve them all; every `unsafe` block of the crate is in [`sys`], [`arena`] and
 //! [`process`].
 
 pub mod arena;
 pub mod args;
+pub mod coloured;
 pub mod dispatch;
 pub mod elf;
 pub mod invocation;

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::ffi::CStr;
 
 use crate::args::{Files, Line, response};
+use crate::coloured::plain;
 use crate::dispatch::{Target, dispatch};
 use crate::invocation::Invocation;
 use crate::paths::{base_name, parent, same_path};
@@ -413,29 +414,6 @@ impl Held {
         let lines = text.split(|byte| *byte == b'\n').map(plain);
         lines.filter(|line| line.windows(mark.len()).any(|w| w == mark)).map(Cow::into_owned).collect()
     }
-}
-
-/// A line without the escape sequences that colour it and make links of its parts.
-fn plain(line: &[u8]) -> Cow<'_, [u8]> {
-    if !line.contains(&0x1b) {
-        return Cow::Borrowed(line);
-    }
-    let mut out = Vec::with_capacity(line.len());
-    let mut bytes = line.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        if byte != 0x1b {
-            out.push(byte);
-        } else if bytes.next_if_eq(&b']').is_some() {
-            // A link is `ESC ] 8 ; ; address`, ended by BEL or by `ESC \`.
-            if bytes.find(|byte| matches!(byte, 7 | 0x1b)) == Some(0x1b) {
-                bytes.next();
-            }
-        } else {
-            // A colour is `ESC [ … letter`.
-            bytes.find(u8::is_ascii_alphabetic);
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// What `explain` shows: the reading of a call and the decision, without running anything.
