@@ -103,6 +103,10 @@ fn what_build_systems_do_to_objects_is_no_way_round() {
         "cc -c -fPIC ext.c -o tmp.o && mv tmp.o ext.o && cc -shared ext.o -o ext.so",
         "cc -c -fPIC ext.c && mkdir d && ln ext.o d/x.o && cc -shared d/x.o -o ext.so",
         "cc -c -fPIC ext.c && cp -p ext.o copy.o && cc -shared ext.o -o one.so && cc -shared copy.o -o ext.so",
+        // Installed, as libtool does it: a copy with a new time, and its index made anew.
+        "cc -c -fPIC ext.c && ar cr libe.a ext.o && ranlib libe.a && mkdir lib && sleep 0.1 && cp libe.a lib && \
+         ranlib lib/libe.a && cc -shared -Wl,--whole-archive -Llib -le -Wl,--no-whole-archive -o ext.so",
+        "cc -c -fPIC ext.c && cc -shared ext.o -o first.so && mkdir d && sleep 0.1 && cp ext.o d && cc -shared d/ext.o -o ext.so",
         // An archive in two steps, a partial link, an archive that libtool takes apart.
         "cc -c -fPIC ext.c && cc -c -fPIC more.c && ar cr l.a ext.o && ar cr l.a more.o && ranlib l.a && \
          cc -shared -Wl,--whole-archive,l.a,--no-whole-archive -o ext.so",
@@ -124,7 +128,7 @@ fn what_build_systems_do_to_objects_is_no_way_round() {
         home.write("pkg/more.c", MORE);
         let ran = home.build(&["./pkg", "--family", "x86-64-v3", "--out", "out"]);
         assert_eq!(ran.code, Some(0), "{commands}: {ran:#?}");
-        for code in ["ready-made", "past-shim", "changed-input", "lower-level"] {
+        for code in ["ready-made", "past-shim", "changed-input", "lower-level", "untraced-object"] {
             assert!(!ran.out.contains(code) && !ran.err.contains(code), "{commands}: {ran:#?}");
         }
     }

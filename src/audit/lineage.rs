@@ -2,8 +2,8 @@
 //! whatever no recorded call made.
 //!
 //! An input is known by its path, and by its time of change, which must lie within the call that is said to have made
-//! it. One that was renamed or linked under another name is known by its time alone. What cannot be told apart from
-//! a file that came ready-made is said to be one.
+//! it. One that was renamed or linked under another name is known by its time alone; one that was copied (`make
+//! install`) by its name and its size. What cannot be told apart from a file that came ready-made is said to be one.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub(super) enum Part<'l> {
     Dependency(PathBuf),
     /// A compiler made it that makes its own objects.
     Foreign(PathBuf, &'static str),
+    /// Perhaps a copy of what this call made, which is known by its name alone.
+    Named(PathBuf, &'l Call),
     /// It is not what this call made: it was changed or replaced by the time of the link.
     Changed(PathBuf, &'l Call),
 }
@@ -57,6 +59,10 @@ pub(super) struct Lineage<'l> {
     taken: HashSet<PathBuf>,
     /// Where a file with this stamp was taken in under a path that a call made.
     stamps: HashMap<Stamp, PathBuf>,
+    /// Calls by the names of the files that they made, folders left out.
+    names: HashMap<Vec<u8>, Vec<&'l Call>>,
+    /// How large files were when they were taken in, by their path.
+    sizes: HashMap<PathBuf, HashSet<u64>>,
     /// Archives that were unpacked, by the folder into which.
     unpacked: HashMap<PathBuf, Vec<&'l Call>>,
 }
@@ -75,6 +81,8 @@ impl<'l> Lineage<'l> {
             all: Vec::new(),
             taken: HashSet::new(),
             stamps: HashMap::new(),
+            names: HashMap::new(),
+            sizes: HashMap::new(),
             unpacked: HashMap::new(),
         };
         let archivers: HashSet<&str> = log
@@ -95,7 +103,14 @@ impl<'l> Lineage<'l> {
             {
                 lineage.all.push(call);
                 for output in &call.outputs {
-                    lineage.makers.entry(call.resolve(output)).or_default().push(call);
+                    let path = call.resolve(output);
+                    if call.probe.is_none() {
+                        lineage.names.entry(file_name(&path)).or_default().push(call);
+                    }
+                    lineage.makers.entry(path).or_default().push(call);
+                }
+                for made in call.end.iter().flat_map(|end| &end.made) {
+                    lineage.sizes.entry(call.resolve(&made.path)).or_default().insert(made.size);
                 }
             }
         }
@@ -105,6 +120,7 @@ impl<'l> Lineage<'l> {
             for input in inputs(call, &detail) {
                 if let (Some(seen), true) = (input.seen, lineage.makers.contains_key(&input.path)) {
                     lineage.stamps.insert(seen, input.path.clone());
+                    lineage.sizes.entry(input.path.clone()).or_default().insert(seen.0);
                 }
                 lineage.taken.insert(input.path);
             }
@@ -125,6 +141,32 @@ impl<'l> Lineage<'l> {
         let earlier = || makers.iter().rev().copied().filter(|call| call.start < before);
         let Some(seen) = input.seen else { return earlier().next().ok_or(None) };
         earlier().find(|call| wrote(call, seen)).ok_or_else(|| earlier().next())
+    }
+
+    /// The call that made a file of which this one may be a copy, and whether it had the same size.
+    fn copied(&self, input: &Input, before: u64) -> Option<(&'l Call, bool)> {
+        let seen = input.seen?;
+        // A copy is younger than what it is a copy of.
+        let earlier = |call: &&Call| {
+            call.start < before && call.start <= seen.1.saturating_add(TICK) && !self.makes(call, &input.path)
+        };
+        let name = file_name(&input.path);
+        let makers = self.names.get(&name)?.iter().rev().copied().filter(earlier);
+        let mut sized = None;
+        for call in makers {
+            let outputs = call.outputs.iter().map(|output| call.resolve(output));
+            let mut same =
+                outputs.filter(|path| file_name(path) == name).filter_map(|path| self.sizes.get(&path));
+            if same.any(|sizes| sizes.contains(&seen.0)) {
+                return Some((call, true));
+            }
+            sized.get_or_insert((call, false));
+        }
+        sized
+    }
+
+    fn makes(&self, call: &Call, path: &Path) -> bool {
+        self.makers.get(path).is_some_and(|makers| makers.iter().any(|maker| maker.id == call.id))
     }
 
     /// The call that made a file which has another name by now.
@@ -227,7 +269,13 @@ impl<'l> Walk<'_, 'l> {
         if !unpacked.is_empty() {
             return unpacked.into_iter().for_each(|call| self.call(call));
         }
-        if let Some(maker) = self.lineage.renamed(input, taker.start) {
+        let copied = self.lineage.copied(input, taker.start);
+        let renamed = || self.lineage.renamed(input, taker.start);
+        if let Some(maker) = copied.filter(|(_, sized)| *sized).map(|(call, _)| call).or_else(renamed) {
+            return self.call(maker);
+        }
+        if let Some((maker, _)) = copied {
+            self.parts.push(Part::Named(path.clone(), maker));
             return self.call(maker);
         }
         let elsewhere = DEPENDENCIES.iter().any(|folder| text.starts_with(folder))
@@ -238,6 +286,10 @@ impl<'l> Walk<'_, 'l> {
             Part::ReadyMade(path.clone(), taker)
         });
     }
+}
+
+fn file_name(path: &Path) -> Vec<u8> {
+    path.file_name().map(|name| name.as_encoded_bytes().to_vec()).unwrap_or_default()
 }
 
 fn is_object(path: &Path) -> bool {

@@ -44,6 +44,9 @@ impl Parts<'_> {
                 Part::ReadyMade(path, call) => {
                     (Code::ReadyMade, format!("{} (taken in by call {})", path.display(), call.id))
                 }
+                Part::Named(path, call) => {
+                    (Code::UntracedObject, format!("{} (call {})", path.display(), call.id))
+                }
                 Part::Changed(path, call) => {
                     (Code::ChangedInput, format!("{} (call {})", path.display(), call.id))
                 }
@@ -112,6 +115,10 @@ fn say(code: Code, named: &[String]) -> Said {
         Code::ForeignCompiler => (
             format!("holds code of a compiler that is not told the family's level: {list}"),
             "tell it yourself: RUSTFLAGS=-Ctarget-cpu=x86-64-v3 for rustc, GOAMD64=v3 for Go",
+        ),
+        Code::UntracedObject => (
+            format!("was linked from what is known by its name alone: {list}"),
+            "it is a copy of what that call made, or came ready-made under the same name",
         ),
         _ => (
             format!("was linked from a file that was changed after its call: {list}"),
