@@ -66,8 +66,14 @@ fn print(family: &FamilyReport) {
         );
     }
     calls(&family.calls);
+    let log = quote(family.log.as_os_str().as_bytes());
+    if family.calls.failed > 0 {
+        anstream::println!("  failed    {}", counted(family.calls.failed, "call"));
+        anstream::println!(
+            "            which: crosswheel log ls {log} --failed --no-probe; again: crosswheel log rerun ID {log}"
+        );
+    }
     if family.calls.demoted_calls > 0 {
-        let log = quote(family.log.as_os_str().as_bytes());
         anstream::println!("            which ones: crosswheel log werror {log}");
     }
     for told in &family.failed_compiles {
