@@ -12,15 +12,21 @@
 //! | [`finding`] | what can be wrong, and what to do |
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
+//! | [`metadata`] | METADATA edited as bytes |
+//! | [`retag`] | other tags, build number, name, version, requirements |
+//! | [`verify`] | all rules, and the content against RECORD |
 
 pub mod archive;
 pub mod check;
 pub mod finding;
 pub mod headers;
+pub mod metadata;
 pub mod name;
 pub mod package;
 pub mod record;
 pub mod requirement;
+pub mod retag;
+pub mod verify;
 
 pub use finding::{Code, Finding, Severity};
 pub use name::WheelName;
