@@ -8,6 +8,7 @@
 //! | [`capture`] | reading the record of a session |
 //! | [`elf`] | what an ELF file says of itself |
 //! | [`audit`] | a wheel held against the record |
+//! | [`wheel`] | wheels: names, archives, RECORD; tags and metadata changed, content verified |
 //! | [`cli`] | one file a verb; prints, never decides |
 //! | [`error`] | every failure gathered once, with exit codes and hints |
 //! | [`source`] | text files that users write, and errors that point into them |
@@ -27,3 +28,4 @@ pub mod process;
 pub mod source;
 pub mod toolchain;
 pub mod topology;
+pub mod wheel;

@@ -28,3 +28,17 @@ fn every_page_that_the_readme_names_is_there() {
         assert!(root.join(link).exists(), "README.md names {link}, which is not there");
     }
 }
+
+#[test]
+fn the_page_of_wheels_has_every_code() {
+    use crosswheel::wheel::{Code, Severity};
+    let row = |code: &Code| {
+        let severity = if code.severity() == Severity::Fault { "fault" } else { "note" };
+        format!("| `{}` | {severity} | {} |\n", code.name(), code.hint())
+    };
+    let table: String = Code::ALL.iter().map(row).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wheel.md");
+    let page = fs::read_to_string(path).expect("docs/wheel.md is there");
+    let (text, _) = page.split_once("| code | | what to do |\n").unwrap_or((&page, ""));
+    hold("docs/wheel.md", &format!("{text}| code | | what to do |\n|---|---|---|\n{table}"));
+}

@@ -25,6 +25,7 @@ need patchelf patchelf
 need bear bear
 need clangd clangd
 need clang-tidy clang-tidy
+need unzip unzip
 need chromium chromium
 need chromedriver chromium-driver
 [ -e /usr/include/python3.11/Python.h ] || missing="$missing python3-dev"
@@ -40,3 +41,10 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 python3 -m pip --version >/dev/null 2>&1 || { echo "error: python3 has no pip" >&2; exit 1; }
+
+# Python's own tools for wheels, against which ours are held, in an environment of their own.
+tools=${CARGO_TARGET_DIR:-"$(dirname "$0")/../target"}/wheel-tools
+if ! { "$tools/bin/wheel" version && "$tools/bin/python" -c 'import installer'; } >/dev/null 2>&1; then
+    python3 -m venv "$tools"
+    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'wheel>=0.46' installer
+fi

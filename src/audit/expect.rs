@@ -49,7 +49,7 @@ pub(super) fn platforms(wheel: &str) -> Option<Vec<&str>> {
 }
 
 /// The machine of a platform tag; `None` for `any`, and where none is named that is known.
-pub(super) fn of_platform(tag: &str) -> Option<Machine> {
+pub(crate) fn of_platform(tag: &str) -> Option<Machine> {
     let rest = tag.strip_prefix("linux_").or_else(|| {
         let versioned = ["manylinux_", "musllinux_"].iter().find_map(|prefix| tag.strip_prefix(prefix));
         let legacy = ["manylinux1_", "manylinux2010_", "manylinux2014_"]

@@ -17,6 +17,7 @@ mod out;
 pub mod reference;
 mod run;
 mod session;
+mod wheel;
 
 /// Builds Python wheels for families of machines, and shows what every compile did.
 #[derive(Parser)]
@@ -40,6 +41,8 @@ enum Verb {
     Log(log::Args),
     /// Hold wheels against the record of their build
     Audit(audit::Args),
+    /// Give wheels other tags or metadata, and verify them
+    Wheel(wheel::Args),
     /// Look for compilers, Pythons and caches, and say what is missing
     Doctor(doctor::Args),
     /// Print the reference page, man pages or completions
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Verb::Explain(args) => explain::run(&args),
         Verb::Log(args) => log::run(args),
         Verb::Audit(args) => audit::run(args),
+        Verb::Wheel(args) => wheel::run(args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Reference(args) => reference::run(&args),
     };

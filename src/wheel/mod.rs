@@ -1,0 +1,33 @@
+//! Wheels as release jobs need them: looked at, verified, given other tags or metadata. Entries that do not change are
+//! copied raw, never inflated, and memory is bound by the central directory of the archive. Nothing here prints, and
+//! nothing is mended that was not asked for: what is wrong is refused, by a code.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`name`] | file names and tags |
+//! | [`headers`] | header blocks, kept line by line |
+//! | [`record`] | RECORD |
+//! | [`requirement`] | the parts of a requirement |
+//! | [`archive`] | the zip layer |
+//! | [`finding`] | what can be wrong, and what to do |
+//! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
+//! | [`check`] | rules of RECORD, WHEEL and METADATA |
+//! | [`metadata`] | METADATA edited as bytes |
+//! | [`retag`] | other tags, build number, name, version, requirements |
+//! | [`verify`] | all rules, and the content against RECORD |
+
+pub mod archive;
+pub mod check;
+pub mod finding;
+pub mod headers;
+pub mod metadata;
+pub mod name;
+pub mod package;
+pub mod record;
+pub mod requirement;
+pub mod retag;
+pub mod verify;
+
+pub use finding::{Code, Finding, Severity};
+pub use name::WheelName;
+pub use package::Package;

@@ -1,0 +1,144 @@
+//! A wheel that was opened: its name, its archive, and the files of its dist-info.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::archive::{Archive, Entry, Opened, Source};
+use super::check;
+use super::finding::{Code, Finding, Severity};
+use super::headers::Headers;
+use super::name::WheelName;
+use super::record::Record;
+use crate::error::{Error, IoContext, Result};
+
+/// The largest file of dist-info that is read whole. RECORD of the largest wheels on PyPI has some megabytes.
+const MOST: u64 = 64 << 20;
+
+/// A sound wheel, but for the content of its files.
+#[derive(Debug)]
+pub struct Package {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its file name.
+    pub name: WheelName,
+    /// Its archive.
+    pub archive: Archive<Opened>,
+    /// The folder of its dist-info, without a slash.
+    pub info: String,
+    /// RECORD.
+    pub record: Record,
+    /// WHEEL.
+    pub wheel: Headers,
+}
+
+/// Reads the name of a wheel.
+pub fn name_of(path: &Path) -> Result<WheelName, Finding> {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    WheelName::parse(&file)
+        .map_err(|what| Finding::new(Code::FileName, format!("is no name of a wheel: {what}")))
+}
+
+/// Opens the archive of a wheel.
+pub fn open(path: &Path) -> Result<Opened> {
+    let there = std::fs::metadata(path).context("cannot open", path)?;
+    if !there.is_file() {
+        return Err(Error::usage(format!("{}: is no file", path.display())).hint("name a wheel"));
+    }
+    File::open(path).and_then(Opened::new).context("cannot open", path)
+}
+
+impl Package {
+    /// Opens a wheel. Anything that is wrong with it but for the content of its files is an error.
+    pub fn open(path: &Path) -> Result<Self> {
+        let source = open(path)?;
+        Self::read(path, source).map_err(|finding| finding.refusal(path))
+    }
+
+    fn read(path: &Path, source: Opened) -> Result<Self, Finding> {
+        let name = name_of(path)?;
+        let archive = Archive::read(source)?;
+        first(archive.faults().to_vec())?;
+        let info = dist_info(&archive, &name)?;
+        let record = Record::parse(&file(&archive, &info, "RECORD", Code::NoRecord)?)
+            .map_err(|what| Finding::of(Code::RecordSyntax, format!("{info}/RECORD").as_bytes(), what))?;
+        first(check::record(&record, &info, files(&archive)))?;
+        let wheel = headers(&archive, &info, "WHEEL", Code::NoWheelFile, Code::WheelSyntax)?;
+        first(check::wheel(&wheel, &name, &info))?;
+        Ok(Self { path: path.to_owned(), name, archive, info, record, wheel })
+    }
+
+    /// METADATA. Checked when it is asked for: it is no business of one who leaves it alone.
+    pub fn metadata(&self) -> Result<Headers> {
+        let read = headers(&self.archive, &self.info, "METADATA", Code::NoMetadata, Code::MetadataSyntax);
+        let checked = read.and_then(|read| {
+            first(check::metadata(&read, &self.name, &self.info))?;
+            Ok(read)
+        });
+        checked.map_err(|finding| finding.refusal(&self.path))
+    }
+}
+
+/// The first fault.
+fn first(found: Vec<Finding>) -> Result<(), Finding> {
+    found.into_iter().find(|finding| finding.severity == Severity::Fault).map_or(Ok(()), Err)
+}
+
+/// Names and sizes of all entries but folders. What is not UTF-8 was refused before.
+pub fn files<S: Source>(archive: &Archive<S>) -> impl Iterator<Item = (&str, u64)> + Clone {
+    let name = |entry: &Entry| std::str::from_utf8(archive.name(entry)).unwrap_or_default();
+    archive
+        .entries()
+        .iter()
+        .map(move |entry| (name(entry), entry.size))
+        .filter(|(name, _)| !name.ends_with('/'))
+}
+
+/// The folder `NAME-VERSION.dist-info`.
+pub fn dist_info<S: Source>(archive: &Archive<S>, name: &WheelName) -> Result<String, Finding> {
+    let mut found: Option<&str> = None;
+    for entry in archive.entries() {
+        let path = std::str::from_utf8(archive.name(entry)).unwrap_or_default();
+        let Some((folder, _)) = path.split_once('/') else { continue };
+        if folder.to_ascii_lowercase().ends_with(".dist-info")
+            && found != Some(folder)
+            && let Some(other) = found.replace(folder)
+        {
+            let what = format!("has two dist-info folders: `{other}` and `{folder}`");
+            return Err(Finding::new(Code::SeveralDistInfo, what));
+        }
+    }
+    let folder = found.ok_or_else(|| Finding::new(Code::NoDistInfo, "has no dist-info folder"))?;
+    if !name.owns(&folder[..folder.len() - ".dist-info".len()]) {
+        let what = format!(
+            "is another package or version than the file name's {}-{}",
+            name.distribution, name.version
+        );
+        return Err(Finding::of(Code::DistInfoName, folder.as_bytes(), what));
+    }
+    Ok(folder.to_owned())
+}
+
+/// A file of dist-info.
+pub fn file<S: Source>(
+    archive: &Archive<S>,
+    info: &str,
+    name: &str,
+    absent: Code,
+) -> Result<Vec<u8>, Finding> {
+    let path = format!("{info}/{name}");
+    let entry = archive.find(path.as_bytes());
+    let entry = entry.ok_or_else(|| Finding::of(absent, path.as_bytes(), "is not there"))?;
+    archive.content(entry, MOST)
+}
+
+/// A header block of dist-info.
+pub fn headers<S: Source>(
+    archive: &Archive<S>,
+    info: &str,
+    name: &str,
+    absent: Code,
+    syntax: Code,
+) -> Result<Headers, Finding> {
+    let bytes = file(archive, info, name, absent)?;
+    Headers::parse(&bytes).map_err(|what| Finding::of(syntax, format!("{info}/{name}").as_bytes(), what))
+}
