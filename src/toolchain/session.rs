@@ -11,9 +11,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -193,10 +192,8 @@ fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
     let file =
         File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
-    // SAFETY: `flock` takes the number of a file that is open through the call, and touches no memory of ours.
-    let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
     // Some network file systems cannot lock at all; a build is not to fail for that.
-    if !locked && std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock {
+    if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return Err(Error::usage(format!("another session is at work in {}", dir.display()))
             .hint("wait for its end, or choose another folder with `--dir`"));
     }

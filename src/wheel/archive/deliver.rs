@@ -3,9 +3,8 @@
 //! it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -154,7 +153,5 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Whether the file is now locked by us. A file system that cannot lock is taken at its word.
 fn lock(file: &File) -> bool {
-    // SAFETY: `flock` takes the number of a file that is open through the call, and touches no memory of ours.
-    let locked = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
-    locked || io::Error::last_os_error().kind() != io::ErrorKind::WouldBlock
+    !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
