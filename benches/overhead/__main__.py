@@ -25,10 +25,19 @@ def options():
     parser.add_argument("--crosswheel", default=os.path.join(here, "target/release/crosswheel"))
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--patience", type=float, default=2, help="seconds a round waits for others to be done")
+    cpus = ", ".join(map(str, sorted(os.sched_getaffinity(0))))
+    parser.add_argument("--cpu", default=None, help=f"the CPU that all runs on ({cpus}), or `all` [default: the last]")
     parser.add_argument("--real", default="/usr/bin/gcc", help="the real compiler")
     parser.add_argument("--spack", default=os.environ.get("SPACK_CC_SCRIPT"), help="Spack's compiler wrapper script")
     parser.add_argument("--pyodide-python", default=os.environ.get("PYODIDE_PYTHON"))
     return parser.parse_args()
+
+
+def pin(cpu):
+    """Keeps the scheduler out: a child that it moves to another CPU is woken, and wakes, by way of the hypervisor."""
+    cpus = os.sched_getaffinity(0)
+    if cpu != "all":
+        os.sched_setaffinity(0, {max(cpus) if cpu is None else int(cpu)})
 
 
 def work_folder(parent):
@@ -48,6 +57,7 @@ def main():
         sixty = file.read().split("\n")[:-1]
     # Builds are held open: they must be let go when the measuring is ended from outside, too.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    pin(asked.cpu)
     root = tempfile.mkdtemp(prefix="overhead-")
     benches = []
     try:

@@ -13,6 +13,10 @@ from held import HERE, Held, NotHeld, package, stand_still
 from measure import Subject
 
 
+# The plain call of the family x86-64-v3.
+LEVEL = "plain, x86-64-v3"
+
+
 class Absent(Exception):
     """Why a subject is not measured."""
 
@@ -36,8 +40,8 @@ class Bench:
 
     def subjects(self, args, whole):
         """All that are there, and why the others are not. `whole`: the compiler really compiles."""
-        makers = [self.plain, self.exec_musl, self.spawn_musl, self.exec_glibc, self.shims, self.shim_in_build, self.spack]
-        makers += [self.pywasmcross, self.bear]
+        makers = [self.plain, self.plain_level, self.exec_musl, self.spawn_musl, self.exec_glibc]
+        makers += [self.shims, self.shim_in_build, self.spack, self.pywasmcross, self.bear]
         if whole:
             makers.append(self.ccache)
         found, absent = [], []
@@ -60,6 +64,10 @@ class Bench:
 
     def plain(self, args):
         return [Subject("plain", [self.real, *args], self.env)]
+
+    def plain_level(self, args):
+        # A level costs the compiler time of its own, which is not the shim's.
+        return [Subject(LEVEL, [self.real, "-march=x86-64-v3", *args], self.env)]
 
     def exec_musl(self, args):
         program = compile_c("exec.c", self.path("exec-musl"), {"REAL": self.real}, musl=True)
@@ -106,7 +114,7 @@ class Bench:
         plan = os.path.join(os.path.dirname(os.path.dirname(shim)), "plan")
         if not os.path.isfile(plan):
             raise Absent(f"{shim} is no shim")
-        return Subject(name, [shim, *args], held.env)
+        return Subject(name, [shim, *args], held.env, LEVEL if "x86-64-v3" in name else "plain")
 
     def spack(self, args):
         script = self.options.spack
