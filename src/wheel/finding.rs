@@ -3,17 +3,8 @@
 
 use serde::{Serialize, Serializer};
 
+pub use crate::audit::Severity;
 use crate::error::Error;
-
-/// How grave it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The wheel should not be shipped.
-    Fault,
-    /// Worth a look.
-    Note,
-}
 
 /// Declares the codes: spelling, severity, way out.
 macro_rules! codes {
@@ -125,7 +116,7 @@ codes! {
     /// A hash is of an algorithm that is not allowed.
     RecordWeakHash = "record-weak-hash", Fault, "md5 and sha1 are not allowed, sha256 or better is; build it again";
     /// A hash is of an allowed algorithm that is not looked into here.
-    RecordUncheckedHash = "record-unchecked-hash", Note, "only sha256 is computed; the size was compared";
+    RecordUncheckedHash = "record-unchecked-hash", Note, "only sha256, sha384 and sha512 are computed; the size was compared";
     /// A hash is not that of the content.
     RecordHashMismatch = "record-hash-mismatch", Fault, "the file was changed after RECORD was written; build it again";
     /// A size is not that of the content.
