@@ -17,7 +17,11 @@ const WRAPPER: u64 = 24;
 
 /// Lists the GPU code of an ELF file.
 pub(super) fn list<'d, R: ReadRef<'d>>(file: Part<R>) -> Result<Option<Listing>, Damage> {
-    match file.up_to(0, 5)?.get(4) {
+    let head = file.up_to(0, 64)?;
+    if let Some(listing) = of_code_object(head, file.length()) {
+        return Ok(Some(listing));
+    }
+    match head.get(4) {
         Some(1) => sections::<FileHeader32<Endianness>, R>(file),
         Some(2) => sections::<FileHeader64<Endianness>, R>(file),
         _ => Ok(None),
@@ -31,9 +35,6 @@ fn sections<'d, Elf: FileHeader<Endian = Endianness>, R: ReadRef<'d>>(
     // A file that is no ELF file after all holds no GPU code.
     let Ok(header) = Elf::parse(data) else { return Ok(None) };
     let Ok(endian) = header.endian() else { return Ok(None) };
-    if header.e_machine(endian) == EM_AMDGPU {
-        return code_object(file).map(Some);
-    }
     let Ok(table) = header.sections(endian, data) else { return Ok(None) };
     let mut listing = Listing::default();
     let mut found = false;
@@ -61,14 +62,16 @@ fn sections<'d, Elf: FileHeader<Endian = Endianness>, R: ReadRef<'d>>(
 }
 
 /// A code object tells its target by its flags.
-fn code_object<'d, R: ReadRef<'d>>(file: Part<R>) -> Result<Listing, Damage> {
-    let head = file.up_to(0, 64)?;
-    let flags = u32_at(head, 48).ok_or_else(|| file.damage(0, "the code object is cut short"))?;
+pub(super) fn of_code_object(head: &[u8], size: u64) -> Option<Listing> {
+    let flags = u32_at(head, 48)?;
+    let machine = crosswheel_shim::elf::facts(head)?.machine;
+    if (machine.number, machine.bits, machine.little) != (EM_AMDGPU.0, 64, true) {
+        return None;
+    }
     let target = Target::of_flags(flags, head[8]);
-    let id =
-        target.as_ref().map_or_else(|| format!("EF_AMDGPU_MACH {:#x}", flags & 0xff), ToString::to_string);
-    let length = file.length();
-    let object = CodeObject { id, target, size: length };
-    let bundle = Bundle { at: 0, length, form: Form::CodeObject, objects: vec![object] };
-    Ok(Listing { bundles: vec![bundle], bytes: length, ..Listing::default() })
+    let unknown = || format!("EF_AMDGPU_MACH {:#x}", flags & 0xff);
+    let id = target.as_ref().map_or_else(unknown, ToString::to_string);
+    let object = CodeObject { id, target, size };
+    let bundle = Bundle { at: 0, length: size, form: Form::CodeObject, objects: vec![object] };
+    Some(Listing { bundles: vec![bundle], bytes: size, ..Listing::default() })
 }

@@ -108,6 +108,12 @@ pub fn list<'d, R: ReadRef<'d>>(data: R) -> Result<Option<Listing>, Damage> {
     if head.starts_with(b"\x7fELF") { elf::list(whole) } else { Ok(None) }
 }
 
+/// Lists a code object by the first 64 bytes of its file, and by how large that is. `None` if it is none.
+#[must_use]
+pub fn of_code_object(head: &[u8], size: u64) -> Option<Listing> {
+    elf::of_code_object(head, size)
+}
+
 /// What there is for each target in a file; nothing, if it holds no GPU code.
 pub fn targets<'d, R: ReadRef<'d>>(data: R) -> Result<BTreeMap<Target, Share>, Damage> {
     Ok(list(data)?.map(|listing| listing.targets()).unwrap_or_default())

@@ -14,12 +14,15 @@
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
 //! | [`metadata`] | METADATA edited as bytes |
 //! | [`retag`] | other tags, build number, name, version, requirements |
+//! | [`inspect`] | what is in a wheel: sizes, machine code, GPU targets, duplicates |
 //! | [`verify`] | all rules, and the content against RECORD |
+//! | [`work`] | the same work for many entries, on all cores |
 
 pub mod archive;
 pub mod check;
 pub mod finding;
 pub mod headers;
+pub mod inspect;
 pub mod metadata;
 pub mod name;
 pub mod package;
@@ -27,6 +30,7 @@ pub mod record;
 pub mod requirement;
 pub mod retag;
 pub mod verify;
+pub mod work;
 
 pub use finding::{Code, Finding, Severity};
 pub use name::WheelName;
