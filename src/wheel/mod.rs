@@ -11,6 +11,7 @@
 //! | [`archive`] | the zip layer |
 //! | [`finding`] | what can be wrong, and what to do |
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
+//! | [`image`] | the content of an entry for random access |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
 //! | [`metadata`] | METADATA edited as bytes |
 //! | [`retag`] | other tags, build number, name, version, requirements |
@@ -22,6 +23,7 @@ pub mod archive;
 pub mod check;
 pub mod finding;
 pub mod headers;
+pub mod image;
 pub mod inspect;
 pub mod metadata;
 pub mod name;
