@@ -129,7 +129,7 @@ fn there_and_back_is_one_normalising_pass() {
     for (file, there, back) in [
         (LINUX, ["--platform", "+zzz"], ["--platform", "-zzz"]),
         (MANY, ["--build", "9"], ["--build", "3"]),
-        (ANY, ["--platform", "linux_x86_64"], ["--platform", "any"]),
+        (ANY, ["--python", "py2"], ["--python", "py3"]),
         (LINUX, ["--python", "py3"], ["--python", "cp311"]),
     ] {
         let bench = Bench::new();

@@ -13,12 +13,18 @@
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
 //! | [`metadata`] | METADATA edited as bytes |
+//! | [`fix`] | RECORD mended |
+//! | [`edits`] | what to change |
+//! | [`family`] | how the family of a wheel shows in its name |
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`verify`] | all rules, and the content against RECORD |
 
 pub mod archive;
 pub mod check;
+pub mod edits;
+pub mod family;
 pub mod finding;
+pub mod fix;
 pub mod headers;
 pub mod metadata;
 pub mod name;
