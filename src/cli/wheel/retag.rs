@@ -352,7 +352,9 @@ fn differences(to: &mut dyn Write, text: &Text) -> io::Result<()> {
                 diffy::Line::Insert(line) => ('+', GREEN, line),
                 diffy::Line::Context(_) => continue,
             };
-            writeln!(to, "          {style}{sign} {}{style:#}", line.trim_end().escape_debug())?;
+            let line: String =
+                line.trim_end().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            writeln!(to, "          {style}{sign} {line}{style:#}")?;
         }
     }
     Ok(())
