@@ -14,12 +14,18 @@
 //! | [`image`] | the content of an entry for random access |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
 //! | [`metadata`] | METADATA edited as bytes |
+//! | [`fix`] | RECORD mended |
+//! | [`edits`] | what to change |
+//! | [`family`] | how the family of a wheel shows in its name |
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`verify`] | all rules, and the content against RECORD |
 
 pub mod archive;
 pub mod check;
+pub mod edits;
+pub mod family;
 pub mod finding;
+pub mod fix;
 pub mod headers;
 pub mod image;
 pub mod metadata;
