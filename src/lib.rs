@@ -7,6 +7,7 @@
 //! | [`build`] | a source in, a wheel of a family out |
 //! | [`capture`] | reading the record of a session |
 //! | [`elf`] | what an ELF file says of itself |
+//! | [`gpu`] | AMD GPU code in files: code objects and their targets |
 //! | [`audit`] | a wheel held against the record |
 //! | [`wheel`] | wheels: names, archives, RECORD; tags and metadata changed, content verified |
 //! | [`cli`] | one file a verb; prints, never decides |
@@ -26,6 +27,7 @@ pub mod elf;
 pub mod environment;
 pub mod error;
 pub mod finding;
+pub mod gpu;
 pub mod process;
 pub mod source;
 pub mod toolchain;

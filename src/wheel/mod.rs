@@ -18,7 +18,9 @@
 //! | [`edits`] | what to change |
 //! | [`family`] | how the family of a wheel shows in its name |
 //! | [`retag`] | other tags, build number, name, version, requirements |
+//! | [`inspect`] | what is in a wheel: sizes, machine code, GPU targets, duplicates |
 //! | [`verify`] | all rules, and the content against RECORD |
+//! | [`work`] | the same work for many entries, on all cores |
 
 pub mod archive;
 pub mod check;
@@ -28,6 +30,7 @@ pub mod finding;
 pub mod fix;
 pub mod headers;
 pub mod image;
+pub mod inspect;
 pub mod metadata;
 pub mod name;
 pub mod package;
@@ -35,6 +38,7 @@ pub mod record;
 pub mod requirement;
 pub mod retag;
 pub mod verify;
+pub mod work;
 
 pub use finding::{Code, Finding, Severity};
 pub use name::WheelName;
