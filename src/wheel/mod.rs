@@ -12,12 +12,14 @@
 //! | [`finding`] | what can be wrong, and what to do |
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
+//! | [`diff`] | why two wheels differ |
 //! | [`metadata`] | METADATA edited as bytes |
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`verify`] | all rules, and the content against RECORD |
 
 pub mod archive;
 pub mod check;
+pub mod diff;
 pub mod finding;
 pub mod headers;
 pub mod metadata;
