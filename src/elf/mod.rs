@@ -2,6 +2,10 @@
 //! machines, the instruction-set level that it asks of the loader, and which compilers had a hand in it.
 //! Reads only; a damaged part is an absent one.
 
+pub mod dynamic;
+
+pub use dynamic::Dynamic;
+
 use crosswheel_shim::elf::Machine;
 use object::elf::{FileHeader32, FileHeader64, GNU_PROPERTY_X86_ISA_1_NEEDED};
 use object::read::elf::{FileHeader, ProgramHeader};

@@ -11,6 +11,7 @@
 //! | [`archive`] | the zip layer |
 //! | [`finding`] | what can be wrong, and what to do |
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
+//! | [`image`] | the content of an entry for random access |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
 //! | [`diff`] | why two wheels differ |
 //! | [`metadata`] | METADATA edited as bytes |
@@ -22,6 +23,7 @@ pub mod check;
 pub mod diff;
 pub mod finding;
 pub mod headers;
+pub mod image;
 pub mod metadata;
 pub mod name;
 pub mod package;
