@@ -76,9 +76,9 @@ pub(super) fn compare(a: &[u8], b: &[u8]) -> Option<ArDiff> {
     for (name, one) in &in_a {
         let Some(other) = in_b.get(name) else { continue };
         if one.data != other.data {
-            let elf = elf::Facts::read(one.data).zip(elf::Facts::read(other.data)).and_then(|(facts, others)| {
-                elf::compare((&facts, &one.data), (&others, &other.data)).ok()
-            });
+            let elf = elf::Facts::read(one.data)
+                .zip(elf::Facts::read(other.data))
+                .and_then(|(facts, others)| elf::compare((&facts, &one.data), (&others, &other.data)).ok());
             diff.changed.push(MemberDiff {
                 name: (*name).to_owned(),
                 size: Sides { a: one.data.len() as u64, b: other.data.len() as u64 },

@@ -89,8 +89,9 @@ pub(super) fn relation(a: (&Side, &Entry), b: (&Side, &Entry)) -> Result<Relatio
     if (one.method, one.compressed) == (other.method, other.compressed) {
         let (from, to) = (side_a.archive.source(), side_b.archive.source());
         let same = super::packing::same_bytes((from, one.data()), (to, other.data()), one.compressed);
-        let cannot =
-            |error| Finding::of(Code::DamagedData, side_a.archive.name(one), format!("cannot be read: {error}"));
+        let cannot = |error| {
+            Finding::of(Code::DamagedData, side_a.archive.name(one), format!("cannot be read: {error}"))
+        };
         if same.map_err(|error| in_a(cannot(error)))? {
             return Ok(Relation::Raw);
         }

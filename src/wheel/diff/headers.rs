@@ -76,7 +76,9 @@ fn one(a: &Headers, b: &Headers, name: String) -> Option<HeaderDiff> {
     let requires = name.eq_ignore_ascii_case("Requires-Dist");
     // What takes the place of what: of a header that is there once its value, of requirements the same package.
     let replaces = |old: &str, new: &str| {
-        single || (requires && normalized_name(requirement::name(old)) == normalized_name(requirement::name(new)))
+        single
+            || (requires
+                && normalized_name(requirement::name(old)) == normalized_name(requirement::name(new)))
     };
     let mut changed: Vec<ValueDiff> = Vec::new();
     removed.retain(|old| {

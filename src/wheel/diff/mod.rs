@@ -309,12 +309,8 @@ fn contents(out: &mut Diff, a: &mut Side, b: &mut Side, options: Options) {
 }
 
 fn known<'s>(side: &'s Side, distribution: &'s str) -> Vec<Known<'s>> {
-    let one = |file: &'s File| Known {
-        key: &file.key,
-        distribution,
-        crc: file.entry.crc,
-        size: file.entry.size,
-    };
+    let one =
+        |file: &'s File| Known { key: &file.key, distribution, crc: file.entry.crc, size: file.entry.size };
     side.files.iter().map(one).collect()
 }
 
@@ -323,8 +319,12 @@ fn is_record(file: &File) -> bool {
 }
 
 fn pair(a: (&Side, &File), b: (&Side, &File), options: Options) -> Outcome {
-    let mut out =
-        Outcome { relation: Relation::Other, content: None, packing: Vec::new(), trouble: Trouble::default() };
+    let mut out = Outcome {
+        relation: Relation::Other,
+        content: None,
+        packing: Vec::new(),
+        trouble: Trouble::default(),
+    };
     match content::relation((a.0, &a.1.entry), (b.0, &b.1.entry)) {
         Ok(relation) => out.relation = relation,
         Err(trouble) => out.fail(trouble),

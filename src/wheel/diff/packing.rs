@@ -44,7 +44,8 @@ pub(super) fn whole(a: &Side, b: &Side, both: &[(usize, usize)]) -> Vec<PackingD
         }
     };
     let folders = |side: &Side, other: &Side| {
-        let only: Vec<_> = side.folders.iter().filter(|folder| !other.folders.contains(folder)).cloned().collect();
+        let only: Vec<_> =
+            side.folders.iter().filter(|folder| !other.folders.contains(folder)).cloned().collect();
         if only.is_empty() { "none".to_owned() } else { only.join(" ") }
     };
     tell("folders", folders(a, b), folders(b, a));
@@ -59,7 +60,8 @@ pub(super) fn whole(a: &Side, b: &Side, both: &[(usize, usize)]) -> Vec<PackingD
         let (in_a, in_b) = (sorted(a, |pair| pair.0), sorted(b, |pair| pair.1));
         // The first place that is taken by another file.
         if let Some((one, other)) = in_a.into_iter().zip(in_b).find(|(one, other)| one != other) {
-            let value = Sides { a: a.files[both[one].0].path.clone(), b: b.files[both[other].1].path.clone() };
+            let value =
+                Sides { a: a.files[both[one].0].path.clone(), b: b.files[both[other].1].path.clone() };
             found.push(PackingDiff { what, value });
         }
     };

@@ -73,8 +73,12 @@ pub(super) fn compare(
         let row = Sides { a: of[0].remove(file.path.a), b: of[1].remove(file.path.b) };
         let why = match (&row.a, &row.b) {
             (Some(_), None) | (None, Some(_)) => "one side has no row",
-            (Some(one), Some(other)) if file.same && one != other => "the row differs, and the content does not",
-            (Some(one), Some(other)) if !file.same && one == other => "the content differs, and the row does not",
+            (Some(one), Some(other)) if file.same && one != other => {
+                "the row differs, and the content does not"
+            }
+            (Some(one), Some(other)) if !file.same && one == other => {
+                "the content differs, and the row does not"
+            }
             (Some(one), Some(other)) if kind(one) != kind(other) => "the kind of hash differs",
             _ => continue,
         };
@@ -96,19 +100,26 @@ pub(super) fn compare(
     }
     out.rows.sort_by(|one, other| one.path.cmp(&other.path));
     let order = |record: &Record, side: fn(&Both<'_>) -> String| -> Vec<usize> {
-        let names: HashMap<String, usize> = both.iter().enumerate().map(|(at, file)| (side(file), at)).collect();
+        let names: HashMap<String, usize> =
+            both.iter().enumerate().map(|(at, file)| (side(file), at)).collect();
         record.rows.iter().filter_map(|row| names.get(&row.path).copied()).collect()
     };
-    let sequences =
-        [order(&records[0], |file| file.path.a.to_owned()), order(&records[1], |file| file.path.b.to_owned())];
+    let sequences = [
+        order(&records[0], |file| file.path.a.to_owned()),
+        order(&records[1], |file| file.path.b.to_owned()),
+    ];
     out.order = {
-        let sets = sequences.each_ref().map(|all| all.iter().copied().collect::<HashSet<_>>());
-        let common = |at: usize| sequences[at].iter().filter(|number| sets[1 - at].contains(number));
-        !common(0).eq(common(1))
+        let sets = &sequences.each_ref().map(|all| all.iter().copied().collect::<HashSet<_>>());
+        let common = |at: usize, other: usize| {
+            sequences[at].iter().filter(move |number| sets[other].contains(*number))
+        };
+        !common(0, 1).eq(common(1, 0))
     };
     let ends = [a, b].map(|bytes| if memchr::memmem::find(bytes, b"\r\n").is_some() { "CRLF" } else { "LF" });
     out.line_ends = (ends[0] != ends[1]).then_some(Sides { a: ends[0], b: ends[1] });
-    let entries_same = single.a.is_empty() && single.b.is_empty() && both.iter().all(|file| file.same && file.path.a == file.path.b);
+    let entries_same = single.a.is_empty()
+        && single.b.is_empty()
+        && both.iter().all(|file| file.same && file.path.a == file.path.b);
     out.form = out.follows() && entries_same && a != b;
     Ok(out)
 }

@@ -80,11 +80,6 @@ impl Side {
         });
         fault.map_or(Ok(()), |fault| Err(fault.clone()))
     }
-
-    /// The file name as it is.
-    pub(super) fn file(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
 }
 
 /// The only folder at the top whose name ends so.

@@ -11,11 +11,8 @@ use super::{Change, Diff, EntryDiff};
 #[must_use]
 pub fn reasons(diff: &Diff) -> Vec<String> {
     let mut out = names(diff);
-    let changed: Vec<&EntryDiff> = diff
-        .entries
-        .iter()
-        .filter(|entry| entry.change == Change::Changed && !follows(entry))
-        .collect();
+    let changed: Vec<&EntryDiff> =
+        diff.entries.iter().filter(|entry| entry.change == Change::Changed && !follows(entry)).collect();
     if !changed.is_empty() {
         let all = diff.wheels.a.files.max(diff.wheels.b.files);
         let verb = if changed.len() == 1 { "differs" } else { "differ" };

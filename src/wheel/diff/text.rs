@@ -60,8 +60,7 @@ pub fn compare(a: &str, b: &str, limit: usize) -> TextDiff {
     }
     // Lines around what differs belong to what is shown.
     let before = head.saturating_sub(CONTEXT);
-    let part =
-        |all: &[&str]| all[before..(all.len() - tail + CONTEXT.min(tail)).max(before)].concat();
+    let part = |all: &[&str]| all[before..(all.len() - tail + CONTEXT.min(tail)).max(before)].concat();
     let (part_a, part_b) = (part(&all_a), part(&all_b));
     let patch = {
         let mut options = DiffOptions::new();

@@ -76,7 +76,8 @@ impl Aspect {
 
     /// What a section is part of.
     pub(super) fn of_section(name: &str, kind: u32, flags: u64) -> Self {
-        const GPU: &[&str] = &[".hip_fatbin", ".hipFatBinSegment", ".nv_fatbin", "__nv_relfatbin", ".nvFatBinSegment"];
+        const GPU: &[&str] =
+            &[".hip_fatbin", ".hipFatBinSegment", ".nv_fatbin", "__nv_relfatbin", ".nvFatBinSegment"];
         const DEBUG: &[&str] =
             &[".debug", ".zdebug", ".gnu_debug", ".gdb_index", ".stab", ".gnu.debug", ".line", ".BTF"];
         const UNWIND: &[&str] = &[".eh_frame", ".gcc_except_table", ".ARM.exidx", ".ARM.extab", ".sframe"];
@@ -120,6 +121,14 @@ impl Aspect {
 
     /// Whether a section's bytes say no more than what was read out of them.
     pub(super) const fn is_read(self) -> bool {
-        matches!(self, Self::SymbolTable | Self::BuildId | Self::Comment | Self::Properties | Self::Notes | Self::Interpreter)
+        matches!(
+            self,
+            Self::SymbolTable
+                | Self::BuildId
+                | Self::Comment
+                | Self::Properties
+                | Self::Notes
+                | Self::Interpreter
+        )
     }
 }

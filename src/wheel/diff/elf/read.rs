@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crosswheel_shim::elf::Machine;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, Note, NoteIterator, ProgramHeader, SectionHeader, SectionTable, Sym};
-use object::{Endianness, FileKind, ReadRef, SymbolIndex};
+use object::{Endianness, FileKind, ReadRef, SectionIndex, SymbolIndex};
 
 use super::aspect::Aspect;
 use crate::elf::dynamic::Dynamic;
@@ -102,7 +102,8 @@ where
     let sections = header.sections(endian, data).unwrap_or_default();
     let mut noted = false;
     for section in sections.iter().skip(1) {
-        let name = String::from_utf8_lossy(sections.section_name(endian, section).unwrap_or_default()).into_owned();
+        let name =
+            String::from_utf8_lossy(sections.section_name(endian, section).unwrap_or_default()).into_owned();
         let kind = section.sh_type(endian);
         if kind == elf::SHT_NOTE
             && let Ok(Some(notes)) = section.notes(endian, data)
@@ -179,11 +180,9 @@ impl Facts {
     {
         let versions = sections.versions(endian, data).ok().flatten();
         let symbols = sections.symbols(endian, data, elf::SHT_DYNSYM).unwrap_or_default();
+        let names = Names::of(sections, symbols.string_section(), endian, data);
         for (index, symbol) in symbols.iter().enumerate().skip(1) {
-            let name = symbols.symbol_name(endian, symbol).unwrap_or_default();
-            if name.is_empty() {
-                continue;
-            }
+            let Some(name) = names.get(symbol.st_name(endian)) else { continue };
             let defined = !symbol.is_undefined(endian);
             let version = versions.as_ref().and_then(|versions| {
                 let number = versions.version_index(endian, SymbolIndex(index));
@@ -202,14 +201,12 @@ impl Facts {
         if symbols.is_empty() {
             return;
         }
+        let names = Names::of(sections, symbols.string_section(), endian, data);
         let mut sum: u64 = 0;
         let mut count = 0;
         for symbol in symbols.iter().skip(1) {
             use std::hash::{Hash, Hasher};
-            let name = symbols.symbol_name(endian, symbol).unwrap_or_default();
-            if name.is_empty() {
-                continue;
-            }
+            let Some(name) = names.get(symbol.st_name(endian)) else { continue };
             let mut hasher = std::hash::DefaultHasher::new();
             let size: u64 = symbol.st_size(endian).into();
             (name, size, symbol.st_info().0, symbol.is_undefined(endian)).hash(&mut hasher);
@@ -217,6 +214,31 @@ impl Facts {
             count += 1;
         }
         self.table = Some((count, sum));
+    }
+}
+
+/// Names of symbols. The table is read whole: a name of several KiB, as C++ has them, is one, too.
+struct Names<'d>(&'d [u8]);
+
+impl<'d> Names<'d> {
+    fn of<Elf, R>(
+        sections: &SectionTable<'d, Elf, R>,
+        table: SectionIndex,
+        endian: Endianness,
+        data: R,
+    ) -> Self
+    where
+        Elf: FileHeader<Endian = Endianness>,
+        R: ReadRef<'d>,
+    {
+        let section = sections.section(table).ok();
+        Self(section.and_then(|section| section.data(endian, data).ok()).unwrap_or_default())
+    }
+
+    /// A name that is not empty.
+    fn get(&self, at: u32) -> Option<&'d [u8]> {
+        let rest = self.0.get(usize::try_from(at).ok()?..)?;
+        Some(&rest[..memchr::memchr(0, rest)?]).filter(|name| !name.is_empty())
     }
 }
 

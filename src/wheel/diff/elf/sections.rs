@@ -132,7 +132,8 @@ mod tests {
     fn the_first_text_that_differs_is_named() {
         let a = b"\0\0built in /tmp/a\0tail";
         let b = b"\0\0built in /tmp/bcd\0tail";
-        let sections = |bytes: &[u8]| vec![section(".rodata", bytes.len() as u64, Some((0, bytes.len() as u64)))];
+        let sections =
+            |bytes: &[u8]| vec![section(".rodata", bytes.len() as u64, Some((0, bytes.len() as u64)))];
         let told = compare((&&a[..], &sections(a)), (&&b[..], &sections(b))).unwrap();
         assert_eq!(told[0].first, Some(16));
         let text = told[0].text.as_ref().unwrap();
