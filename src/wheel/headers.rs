@@ -19,6 +19,12 @@ impl Header {
         Self { raw: format!("{name}: {value}{end}").into_bytes(), colon: name.len() }
     }
 
+    /// Its name as it is spelled.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.raw[..self.colon]
+    }
+
     /// Whether it has this name, in whichever case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {

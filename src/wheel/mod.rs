@@ -13,6 +13,7 @@
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`image`] | the content of an entry for random access |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
+//! | [`diff`] | why two wheels differ |
 //! | [`metadata`] | METADATA edited as bytes |
 //! | [`fix`] | RECORD mended |
 //! | [`edits`] | what to change |
@@ -24,6 +25,7 @@
 
 pub mod archive;
 pub mod check;
+pub mod diff;
 pub mod edits;
 pub mod family;
 pub mod finding;

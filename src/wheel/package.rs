@@ -12,7 +12,7 @@ use super::{check, fix};
 use crate::error::{Error, IoContext, Result};
 
 /// The largest file of dist-info that is read whole. RECORD of the largest wheels on PyPI has some megabytes.
-const MOST: u64 = 64 << 20;
+pub(super) const MOST: u64 = 64 << 20;
 
 /// A sound wheel, but for the content of its files.
 #[derive(Debug)]
