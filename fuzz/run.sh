@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-600}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- argv response plan record_json elf record diagnostics zip wheel_record wheel_name
+[ $# -gt 0 ] || set -- argv response plan record_json elf record diagnostics zip wheel_record wheel_name gpu
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 coverage='-sanitizer-coverage-level=4 -sanitizer-coverage-inline-8bit-counters -sanitizer-coverage-pc-table
