@@ -138,7 +138,11 @@ impl Page<'_> {
                 Some(columns) if columns >= 58 + BAR => {
                     let part = u128::from(kind.compressed) * BAR as u128 / u128::from(one.compressed.max(1));
                     let length = usize::try_from(part).unwrap_or(BAR).min(BAR);
-                    format!("{GREEN}{}{GREEN:#}", "█".repeat(length))
+                    if length == 0 {
+                        String::new()
+                    } else {
+                        format!("{GREEN}{}{GREEN:#}", "█".repeat(length))
+                    }
                 }
                 _ => String::new(),
             };
@@ -202,12 +206,19 @@ impl Page<'_> {
             self.list("soname", [soname.as_str()])?;
         }
         self.list("needs", code.needed.iter().map(String::as_str))?;
-        self.list("rpath", code.rpath.iter().map(String::as_str))?;
-        self.list("runpath", code.runpath.iter().map(String::as_str))?;
+        self.folders("rpath", &code.rpath)?;
+        self.folders("runpath", &code.runpath)?;
         match &code.gpu {
             Some(gpu) => self.gpu(gpu),
             None => Ok(()),
         }
+    }
+
+    /// Folders that are searched: some builds name a hundred.
+    fn folders(&mut self, name: &str, all: &[String]) -> io::Result<()> {
+        let more = all.len().saturating_sub(self.limit);
+        let more = (more > 0).then(|| format!("… {more} more (--all)"));
+        self.list(name, all.iter().take(self.limit).chain(&more).map(String::as_str))
     }
 
     fn gpu(&mut self, gpu: &Gpu) -> io::Result<()> {
@@ -244,7 +255,10 @@ impl Page<'_> {
             }
             self.rest(files.len().saturating_sub(shown), INDENT)?;
         }
-        self.more(one.duplicates.len(), INDENT)
+        match one.duplicates.len().saturating_sub(self.limit) {
+            0 => Ok(()),
+            more => writeln!(self.to, "  {DIM}… {} more (--all){DIM:#}", out::counted(more, "group")),
+        }
     }
 
     /// The names of columns, the last of which says what the list is of.
