@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::deliver::{self, How};
 use super::archive::layout::{Piece, Planned, lay_out};
-use super::edits::{Edits, TagEdit};
+pub use super::edits::{Edits, TagEdit};
 use super::finding::Finding;
 use super::headers::Headers;
 use super::metadata::{self, MetadataEdits};
