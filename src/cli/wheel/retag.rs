@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::super::out;
+use crate::build::pep440::normalized_name;
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
 use crate::topology::{Family, Topology};
@@ -185,9 +186,10 @@ fn edits(args: &Args) -> Result<(Edits, Option<Family>)> {
     }
     edits.check().map_err(Error::usage)?;
     // Wheels of one run are released together: what requires another of them follows it.
-    let names = args.wheels.iter().filter_map(|wheel| package::name_of(wheel).ok());
-    edits.siblings = names.map(|name| (name.distribution, name.version.replace('_', "-"))).collect();
-    edits.siblings.dedup();
+    for name in args.wheels.iter().filter_map(|wheel| package::name_of(wheel).ok()) {
+        let versions = edits.siblings.entry(normalized_name(&name.distribution)).or_default();
+        versions.insert(name.version.replace('_', "-"));
+    }
     Ok((edits, family))
 }
 
