@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use crate::error::Result;
 
+mod manifest;
 mod retag;
 mod verify;
 
@@ -22,11 +23,14 @@ enum Verb {
     Retag(Box<retag::Args>),
     /// Hold wheels against the rules of their formats, and their content against RECORD
     Verify(verify::Args),
+    /// Tell what wheels are made of, and where they come from, in one document
+    Manifest(manifest::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     match args.verb {
         Verb::Retag(args) => retag::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Manifest(args) => manifest::run(&args),
     }
 }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 pub use crate::audit::Severity;
 use crate::error::Error;
 
-/// Declares the codes: spelling, severity, way out.
+/// Declares codes: spelling, severity, way out.
 macro_rules! codes {
     ($($(#[$doc:meta])* $code:ident = $name:literal, $severity:ident, $hint:literal;)+) => {
         /// What was found.
@@ -37,6 +37,7 @@ macro_rules! codes {
         }
     };
 }
+pub(crate) use codes;
 
 codes! {
     /// No end of central directory is where it must be.

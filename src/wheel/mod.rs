@@ -16,12 +16,14 @@
 //! | [`metadata`] | METADATA edited as bytes |
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`verify`] | all rules, and the content against RECORD |
+//! | [`manifest`] | what wheels are made of and come from, in one document |
 
 pub mod archive;
 pub mod check;
 pub mod finding;
 pub mod headers;
 pub mod image;
+pub mod manifest;
 pub mod metadata;
 pub mod name;
 pub mod package;
