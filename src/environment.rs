@@ -86,6 +86,7 @@ pub fn source_date_epoch() -> Result<Option<u64>> {
     let number = text.to_str().and_then(|text| text.trim().parse().ok());
     number.map(Some).ok_or_else(|| {
         Error::usage(format!("SOURCE_DATE_EPOCH is `{}`, which is no number of seconds", text.display()))
+            .hint("`git log -1 --format=%ct` gives that of a commit")
     })
 }
 

@@ -100,7 +100,8 @@ impl FamilyOf {
 /// Describes wheels and where they come from.
 pub fn make(request: &Request) -> Result<Manifest> {
     let wheels = gather(&request.wheels)?;
-    let origins = Origins::open(&gather_from(&request.made_from)?)?;
+    let made_from: Vec<PathBuf> = gather(&request.made_from)?.into_values().collect();
+    let origins = Origins::open(&made_from)?;
     let families = families(&request.families, wheels.keys())?;
     let mut ours: Vec<PathBuf> = wheels.values().cloned().collect();
     ours.extend(request.ours.iter().cloned());
@@ -148,20 +149,6 @@ fn gather(named: &[PathBuf]) -> Result<BTreeMap<String, PathBuf>> {
                 }
             }
         }
-    }
-    Ok(all)
-}
-
-/// Wheels that others were made from: those of one name are told apart by their folders, so both may be there.
-fn gather_from(named: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let mut all = Vec::new();
-    for path in named {
-        let wheels = if path.is_dir() { verify::listed(path)? } else { vec![path.clone()] };
-        if wheels.is_empty() {
-            return Err(Error::failed(format!("{}: has no wheels", path.display()))
-                .hint("name the folder that has them"));
-        }
-        all.extend(wheels);
     }
     Ok(all)
 }
