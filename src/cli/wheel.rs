@@ -8,6 +8,7 @@ use crate::error::Result;
 
 mod manifest;
 mod retag;
+mod sbom;
 mod verify;
 
 /// Arguments of `wheel`.
@@ -25,6 +26,8 @@ enum Verb {
     Verify(verify::Args),
     /// Tell what wheels are made of, and where they come from, in one document
     Manifest(manifest::Args),
+    /// Put a bill of materials into wheels: what they require, and the libraries that are in them
+    Sbom(sbom::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
@@ -32,5 +35,6 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         Verb::Retag(args) => retag::run(&args),
         Verb::Verify(args) => verify::run(&args),
         Verb::Manifest(args) => manifest::run(&args),
+        Verb::Sbom(args) => sbom::run(&args),
     }
 }

@@ -17,6 +17,7 @@
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`verify`] | all rules, and the content against RECORD |
 //! | [`manifest`] | what wheels are made of and come from, in one document |
+//! | [`sbom`] | a bill of materials in a wheel |
 
 pub mod archive;
 pub mod check;
@@ -30,6 +31,7 @@ pub mod package;
 pub mod record;
 pub mod requirement;
 pub mod retag;
+pub mod sbom;
 pub mod verify;
 
 pub use finding::{Code, Finding, Severity};

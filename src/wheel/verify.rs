@@ -258,7 +258,7 @@ pub(super) fn machines(codes: &[(String, shim_elf::Machine)], name: &WheelName) 
 }
 
 /// Whether an interpreter would import it, by the tag in its name (PEP 3149, PEP 384).
-fn is_extension(path: &str) -> bool {
+pub(super) fn is_extension(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
     let stem = file.strip_suffix("so").unwrap_or_default();
     [".abi3.", ".cpython-", ".pypy3", ".graalpy"].iter().any(|mark| stem.contains(mark))
