@@ -42,7 +42,7 @@ enum Verb {
     Log(log::Args),
     /// Hold wheels against the record of their build
     Audit(audit::Args),
-    /// Give wheels other tags or metadata, and verify them
+    /// Show what is in wheels, give them other tags or metadata, and verify them
     Wheel(wheel::Args),
     /// Hold manifests of wheels against the wheels
     Manifest(manifest::Args),

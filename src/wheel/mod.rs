@@ -13,17 +13,28 @@
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`image`] | the content of an entry for random access |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
+//! | [`diff`] | why two wheels differ |
 //! | [`metadata`] | METADATA edited as bytes |
+//! | [`fix`] | RECORD mended |
+//! | [`edits`] | what to change |
+//! | [`family`] | how the family of a wheel shows in its name |
 //! | [`retag`] | other tags, build number, name, version, requirements |
+//! | [`inspect`] | what is in a wheel: sizes, machine code, GPU targets, duplicates |
 //! | [`verify`] | all rules, and the content against RECORD |
 //! | [`manifest`] | what wheels are made of and come from, in one document |
 //! | [`sbom`] | a bill of materials in a wheel |
+//! | [`work`] | the same work for many entries, on all cores |
 
 pub mod archive;
 pub mod check;
+pub mod diff;
+pub mod edits;
+pub mod family;
 pub mod finding;
+pub mod fix;
 pub mod headers;
 pub mod image;
+pub mod inspect;
 pub mod manifest;
 pub mod metadata;
 pub mod name;
@@ -33,6 +44,7 @@ pub mod requirement;
 pub mod retag;
 pub mod sbom;
 pub mod verify;
+pub mod work;
 
 pub use finding::{Code, Finding, Severity};
 pub use name::WheelName;

@@ -11,14 +11,17 @@ use object::{Endianness, FileKind, ReadRef};
 
 use super::document::Elf;
 use crate::elf::{self, Dynamic};
+use crate::gpu::{self, Listing};
 use crate::toolchain::session::hexadecimal;
-use crate::wheel::image::{Image, Writer};
+use crate::wheel::image::Writer;
 
 /// An ELF header fits in.
 const HEAD: usize = 64;
 
 /// A file that is being inflated.
 pub(super) struct Binary {
+    /// Bytes of the whole file.
+    size: u64,
     head: Vec<u8>,
     state: State,
 }
@@ -28,6 +31,8 @@ enum State {
     Unknown,
     /// It may hold code.
     Kept(Writer),
+    /// It is GPU code whose header tells all. There may be thousands of such files.
+    Told(Listing),
     /// It is something else.
     Dropped,
 }
@@ -38,18 +43,21 @@ pub(super) struct Facts {
     pub(super) elf: Option<Elf>,
     /// Sorted.
     pub(super) gpu_targets: Vec<String>,
+    /// Why the GPU code cannot be read.
+    pub(super) gpu_damage: Option<String>,
 }
 
 impl Binary {
-    pub(super) fn new() -> Self {
-        Self { head: Vec::new(), state: State::Unknown }
+    /// A file of so many bytes.
+    pub(super) fn new(size: u64) -> Self {
+        Self { size, head: Vec::new(), state: State::Unknown }
     }
 
     /// Takes the next piece.
     pub(super) fn push(&mut self, piece: &[u8]) {
         match &mut self.state {
             State::Kept(writer) => writer.push(piece),
-            State::Dropped => {}
+            State::Dropped | State::Told(_) => {}
             State::Unknown => {
                 self.head.extend_from_slice(piece);
                 if self.head.len() >= HEAD {
@@ -60,12 +68,16 @@ impl Binary {
     }
 
     fn decide(&mut self) {
-        self.state = State::Dropped;
-        if may_hold_code(&self.head) {
+        let head = &self.head[..self.head.len().min(HEAD)];
+        self.state = if !gpu::may_hold(head) {
+            State::Dropped
+        } else if let Some(listing) = gpu::of_code_object(head, self.size) {
+            State::Told(listing)
+        } else {
             let mut writer = Writer::default();
             writer.push(&self.head);
-            self.state = State::Kept(writer);
-        }
+            State::Kept(writer)
+        };
         self.head.truncate(HEAD);
         self.head.shrink_to_fit();
     }
@@ -81,21 +93,31 @@ impl Binary {
             self.decide();
         }
         let machine = self.machine();
-        let State::Kept(writer) = self.state else { return Ok(Facts::default()) };
-        let image = writer.finish()?;
-        let elf = machine.map(|machine| elf_of(machine, &image.data));
-        Ok(Facts { elf, gpu_targets: gpu_targets(&image) })
+        let mut facts = Facts::default();
+        match self.state {
+            State::Told(listing) => {
+                facts.elf = machine.map(|machine| Elf { machine: elf::name(machine), ..Elf::default() });
+                facts.gpu_targets = targets(&listing);
+            }
+            State::Kept(writer) => {
+                let image = writer.finish()?;
+                facts.elf = machine.map(|machine| elf_of(machine, &image.data));
+                match gpu::list(&image.data) {
+                    Ok(listing) => facts.gpu_targets = listing.as_ref().map(targets).unwrap_or_default(),
+                    Err(damage) => facts.gpu_damage = Some(damage.to_string()),
+                }
+            }
+            State::Unknown | State::Dropped => {}
+        }
+        Ok(facts)
     }
 }
 
-/// Whether a file that begins like this is worth looking into.
-fn may_hold_code(head: &[u8]) -> bool {
-    head.starts_with(b"\x7fELF")
-}
-
-/// The GPU targets of the code in a file, sorted.
-fn gpu_targets(_image: &Image) -> Vec<String> {
-    Vec::new()
+/// Targets as text, sorted.
+fn targets(listing: &Listing) -> Vec<String> {
+    let mut all: Vec<String> = listing.targets().keys().map(ToString::to_string).collect();
+    all.sort();
+    all
 }
 
 fn elf_of<'d, R: ReadRef<'d>>(machine: Machine, data: R) -> Elf {

@@ -3,11 +3,7 @@
 //! [`super::binary`] says.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use crosswheel_shim::elf::Machine;
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -20,7 +16,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::wheel::archive::{self, Archive, Opened, Source};
 use crate::wheel::finding::{Code, Finding, Severity};
 use crate::wheel::record::{Row, hash};
-use crate::wheel::{Package, verify};
+use crate::wheel::{Package, verify, work};
 
 /// Bytes of a file that are read at once.
 const PIECE: usize = 1 << 20;
@@ -53,6 +49,7 @@ pub fn describe(path: &Path, origins: &Origins) -> Result<Wheel> {
             elf: look.facts.elf,
             elf_before,
             gpu_targets: look.facts.gpu_targets,
+            gpu_damage: look.facts.gpu_damage,
         });
     }
     if let Some(fault) =
@@ -75,6 +72,7 @@ pub fn describe(path: &Path, origins: &Origins) -> Result<Wheel> {
         name: stated("Name"),
         version: stated("Version"),
         build: package.name.build.clone(),
+        variant: package.name.variant.clone(),
         tags,
         family: None,
         gpu_targets,
@@ -99,6 +97,12 @@ enum Task<'a> {
     Entry(&'a archive::Entry),
 }
 
+/// What came of it.
+enum Done<'a> {
+    Whole(Hash),
+    Entry(&'a archive::Entry, Box<Look>),
+}
+
 /// The hash of the file, and every file of the archive.
 fn contents(package: &Package) -> Result<(Hash, Vec<(&archive::Entry, Look)>)> {
     let archive = &package.archive;
@@ -110,57 +114,22 @@ fn contents(package: &Package) -> Result<(Hash, Vec<(&archive::Entry, Look)>)> {
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.size));
     let tasks: Vec<Task<'_>> =
         std::iter::once(Task::Whole).chain(entries.into_iter().map(Task::Entry)).collect();
-    let whole = Mutex::new(None);
-    let looks = Mutex::new(Vec::with_capacity(tasks.len()));
-    each(&tasks, |task| {
-        match task {
-            Task::Whole => {
-                let hash = sha256(archive.source()).context("cannot read", &package.path)?;
-                *whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash);
-            }
-            Task::Entry(entry) => {
-                let row = rows.get(archive.name(entry)).copied();
-                let look = look(package, entry, row)?;
-                looks.lock().unwrap_or_else(PoisonError::into_inner).push((*entry, look));
-            }
+    let done = work::each(&tasks, |task| match task {
+        Task::Whole => sha256(archive.source()).map(Done::Whole).context("cannot read", &package.path),
+        Task::Entry(entry) => {
+            let row = rows.get(archive.name(entry)).copied();
+            look(package, entry, row).map(|look| Done::Entry(entry, Box::new(look)))
         }
-        Ok(())
-    })?;
-    let whole = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let whole = whole.ok_or_else(|| Error::failed(format!("{}: was not read", package.path.display())))?;
-    let mut looks = looks.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // As it is in the archive, whichever core was faster.
-    looks.sort_by(|(a, _), (b, _)| archive.name(a).cmp(archive.name(b)));
-    Ok((whole, looks))
-}
-
-/// Does something with all items on all cores. The failure of the first item that fails is told, however the cores ran.
-fn each<T: Sync>(items: &[T], work: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
-    let worker = || {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(at) else { return };
-            if let Err(error) = work(item) {
-                // No new item is begun; those before this one have been.
-                next.fetch_max(items.len(), Ordering::Relaxed);
-                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                if failed.as_ref().is_none_or(|(before, _)| at < *before) {
-                    *failed = Some((at, error));
-                }
-                return;
-            }
-        }
-    };
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len().max(1));
-    thread::scope(|scope| {
-        for _ in 1..cores {
-            scope.spawn(worker);
-        }
-        worker();
     });
-    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), |(_, error)| Err(error))
+    let mut whole = Hash(String::new());
+    let mut looks = Vec::with_capacity(done.len());
+    for done in done {
+        match done? {
+            Done::Whole(hash) => whole = hash,
+            Done::Entry(entry, look) => looks.push((entry, *look)),
+        }
+    }
+    Ok((whole, looks))
 }
 
 /// SHA-256 of a whole file.
@@ -182,7 +151,7 @@ fn look(package: &Package, entry: &archive::Entry, row: Option<&Row>) -> Result<
     let (archive, path) = (&package.archive, &package.path);
     let refuse = |finding: Finding| finding.refusal(path);
     let mut hasher = Sha256::new();
-    let mut binary = Binary::new();
+    let mut binary = Binary::new(entry.size);
     archive
         .stream(entry, |piece| {
             hasher.update(piece);

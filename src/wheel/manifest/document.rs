@@ -194,6 +194,9 @@ pub struct Wheel {
     /// The build number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<String>,
+    /// The label of the variant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
     /// What it runs on: each combination of Python, ABI and platform, sorted.
     pub tags: Vec<String>,
     /// The family of machines that it is for.
@@ -253,6 +256,9 @@ pub struct Entry {
     /// The GPU targets that it has code for, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpu_targets: Vec<String>,
+    /// Why its GPU code cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_damage: Option<String>,
 }
 
 /// What was done to an entry.

@@ -1,8 +1,8 @@
 //! What can be wrong with a manifest, or with the wheels beside it: one table of codes, as for wheels.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::wheel::finding::{Severity, codes};
+use crate::finding::{Severity, codes};
 
 codes! {
     /// It is no JSON, or no object with a version.
@@ -41,12 +41,6 @@ codes! {
     EntryHash = "entry-hash", Fault, "it is another wheel than the manifest was made from";
     /// An entry is described otherwise: sizes, checksum, owner, ELF fields, GPU targets.
     EntryField = "entry-field", Fault, "the manifest was changed by hand, or made by another version; make it again";
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.name())
-    }
 }
 
 /// One finding.

@@ -84,6 +84,7 @@ mod tests {
             name: "a".to_owned(),
             version: "1".to_owned(),
             build: None,
+            variant: None,
             tags: Vec::new(),
             family: family.map(str::to_owned),
             gpu_targets: Vec::new(),

@@ -113,7 +113,7 @@ impl Old {
     }
 
     fn elf(&self, entry: &Entry) -> Result<Option<Elf>> {
-        let mut binary = Binary::new();
+        let mut binary = Binary::new(entry.size);
         let streamed = self.package.archive.stream(entry, |piece| binary.push(piece));
         streamed.map_err(|finding| finding.refusal(&self.package.path))?;
         let facts = binary.facts().map_err(|error| {

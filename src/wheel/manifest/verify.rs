@@ -232,6 +232,7 @@ fn compare(listed: &Wheel, real: &Wheel) -> Vec<Finding> {
         (listed.name == real.name, "name"),
         (listed.version == real.version, "version"),
         (listed.build == real.build, "build number"),
+        (listed.variant == real.variant, "variant"),
         (listed.tags == real.tags, "tags"),
         (listed.gpu_targets == real.gpu_targets, "GPU targets"),
     ] {
