@@ -18,7 +18,7 @@ pub(super) struct Args {
     #[arg(required = true, value_name = "WHEEL")]
     wheels: Vec<PathBuf>,
     /// Folder for the new wheels; made if it is not there
-    #[arg(long, value_name = "DIR", conflicts_with = "in_place", required_unless_present_any = ["in_place", "dry_run"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "in_place")]
     out: Option<PathBuf>,
     /// Put each new wheel in place of the old one
     #[arg(long)]
@@ -32,6 +32,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    if args.out.is_none() && !args.in_place && !args.dry_run {
+        return Err(Error::usage("it is not said where the new wheels go")
+            .hint("--out DIR writes them to a folder, --in-place replaces the old ones"));
+    }
     let epoch = environment::source_date_epoch()?;
     // All are planned before the first is written: what is refused changes nothing.
     let mut targets: BTreeMap<PathBuf, &Path> = BTreeMap::new();
