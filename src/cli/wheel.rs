@@ -10,7 +10,9 @@ use crate::error::Result;
 
 mod diff;
 mod inspect;
+mod manifest;
 mod retag;
+mod sbom;
 mod verify;
 
 /// Arguments of `wheel`.
@@ -30,6 +32,10 @@ enum Verb {
     Retag(Box<retag::Args>),
     /// Hold wheels against the rules of their formats, and their content against RECORD
     Verify(verify::Args),
+    /// Tell what wheels are made of, and where they come from, in one document
+    Manifest(manifest::Args),
+    /// Put a bill of materials into wheels: what they require, and the libraries that are in them
+    Sbom(sbom::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
@@ -38,6 +44,8 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         Verb::Diff(args) => diff::run(&args),
         Verb::Retag(args) => retag::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Manifest(args) => manifest::run(&args),
+        Verb::Sbom(args) => sbom::run(&args),
     }
 }
 
