@@ -9,6 +9,7 @@
 //! | [`record`] | RECORD |
 //! | [`requirement`] | the parts of a requirement |
 //! | [`archive`] | the zip layer |
+//! | [`digest`] | the digests that are computed |
 //! | [`finding`] | what can be wrong, and what to do |
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
@@ -18,6 +19,7 @@
 
 pub mod archive;
 pub mod check;
+pub mod digest;
 pub mod finding;
 pub mod headers;
 pub mod metadata;

@@ -1,6 +1,7 @@
 //! All rules of wheels, and the content of every file against RECORD. Findings are gathered, not thrown: only a file
 //! that cannot be opened is an error. Entries are inflated and hashed on all cores, piece by piece.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,13 @@ use std::thread;
 
 use crosswheel_shim::elf as shim_elf;
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use super::archive::content::Inflater;
 use super::archive::{Archive, Entry, Opened, Source};
+use super::digest::{self, Hasher};
 use super::finding::{Code, Finding, Severity};
 use super::name::WheelName;
-use super::record::{Record, Row, hash};
+use super::record::{Record, Row};
 use super::{check, package};
 use crate::audit::expect::of_platform;
 use crate::elf;
@@ -24,6 +26,8 @@ use crate::error::Result;
 /// What PyPI refuses: files of this size and more that unpack to more than so many times their size.
 const RATIO: u64 = 50;
 const RATIO_FROM: u64 = 64 << 20;
+/// For less than this, another thread costs more than it gains.
+const BESIDE_FROM: u64 = 8 << 20;
 
 /// The outcome for one wheel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,28 +126,38 @@ fn dist_info(archive: &Archive<Opened>, name: &WheelName, out: &mut Verified) ->
     }
 }
 
-/// Inflates and hashes all entries, the largest first, so that no core is left with one at the end.
+/// Inflates and hashes all entries, the largest first, so that no core is left with one at the end. An entry that is more
+/// than the share of one core is hashed beside.
 fn contents(archive: &Archive<Opened>, record: Option<&Record>, name: Option<&WheelName>) -> Vec<Finding> {
     let rows: HashMap<&[u8], &Row> =
         record.iter().flat_map(|record| &record.rows).map(|row| (row.path.as_bytes(), row)).collect();
     let mut order: Vec<&Entry> = archive.entries().iter().collect();
-    order.sort_by_key(|entry| std::cmp::Reverse(entry.size));
+    order.sort_by_key(|entry| Reverse(entry.size));
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let all = order.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
+    let share = (all / cores as u64).max(BESIDE_FROM);
     let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let codes = Mutex::new(Vec::new());
     let work = || {
+        let mut inflater = Inflater::new();
         while let Some(entry) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let row = rows.get(archive.name(entry)).copied();
-            let more = content(archive, entry, row, &codes);
+            let beside = cores > 1 && entry.size > share;
+            let (more, machine) = content(archive, entry, row, &mut inflater, beside);
             if !more.is_empty() {
                 found.lock().unwrap_or_else(PoisonError::into_inner).extend(more);
             }
+            if let Some(machine) = machine {
+                let path = String::from_utf8_lossy(archive.name(entry)).into_owned();
+                codes.lock().unwrap_or_else(PoisonError::into_inner).push((path, machine));
+            }
         }
     };
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(order.len().max(1));
     thread::scope(|scope| {
-        for _ in 1..cores {
-            scope.spawn(work);
+        for _ in 1..cores.min(order.len()) {
+            // Where no more threads can be had, the others do the work.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
         }
         work();
     });
@@ -153,62 +167,37 @@ fn contents(archive: &Archive<Opened>, record: Option<&Record>, name: Option<&Wh
     found
 }
 
-/// The digests that are computed.
-enum Hasher {
-    Sha256(Sha256),
-    Sha384(Sha384),
-    Sha512(Sha512),
-}
-
-impl Hasher {
-    fn new(algorithm: &str) -> Option<Self> {
-        Some(match algorithm {
-            "sha256" => Self::Sha256(Sha256::new()),
-            "sha384" => Self::Sha384(Sha384::new()),
-            "sha512" => Self::Sha512(Sha512::new()),
-            _ => return None,
-        })
-    }
-
-    fn update(&mut self, piece: &[u8]) {
-        match self {
-            Self::Sha256(hasher) => hasher.update(piece),
-            Self::Sha384(hasher) => hasher.update(piece),
-            Self::Sha512(hasher) => hasher.update(piece),
-        }
-    }
-
-    /// As RECORD spells it, without the algorithm.
-    fn digest(self) -> String {
-        match self {
-            Self::Sha256(hasher) => hash::base64(&hasher.finalize()),
-            Self::Sha384(hasher) => hash::base64(&hasher.finalize()),
-            Self::Sha512(hasher) => hash::base64(&hasher.finalize()),
-        }
-    }
-}
-
-/// One entry: its data, its hash, its machine.
+/// One entry: what is wrong with its data and its hash, and its machine. With `beside`, it is hashed by another thread.
 fn content(
     archive: &Archive<Opened>,
     entry: &Entry,
     row: Option<&Row>,
-    codes: &Mutex<Vec<(String, shim_elf::Machine)>>,
-) -> Vec<Finding> {
+    inflater: &mut Inflater,
+    beside: bool,
+) -> (Vec<Finding>, Option<shim_elf::Machine>) {
     /// An ELF header fits in.
     const HEAD: usize = 64;
     let path = archive.name(entry);
     let stated = row.and_then(|row| row.hash.split_once('='));
     let mut hasher = stated.and_then(|(algorithm, _)| Hasher::new(algorithm));
     let mut head = Vec::with_capacity(HEAD);
-    let streamed = archive.stream(entry, |piece| {
-        head.extend(piece.iter().take(HEAD - head.len()));
-        if let Some(hasher) = &mut hasher {
-            hasher.update(piece);
-        }
-    });
+    let mut peek = |piece: &[u8]| head.extend(piece.iter().take(HEAD - head.len()));
+    let streamed = match &mut hasher {
+        Some(hasher) if beside => digest::beside(hasher, |give| {
+            archive.hand_over(entry, inflater, |buffer, length| {
+                peek(&buffer[..length]);
+                give(buffer, length);
+            })
+        }),
+        hasher => archive.hand_over(entry, inflater, |buffer, length| {
+            peek(&buffer[..length]);
+            if let Some(hasher) = hasher {
+                hasher.update(&buffer[..length]);
+            }
+        }),
+    };
     if let Err(finding) = streamed {
-        return vec![finding];
+        return (vec![finding], None);
     }
     let mut found = Vec::new();
     let digest = hasher.map(Hasher::digest);
@@ -222,13 +211,8 @@ fn content(
         }
         _ => {}
     }
-    if let Some(facts) = shim_elf::facts(&head).filter(|facts| !is_foreign(facts.machine)) {
-        codes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((String::from_utf8_lossy(path).into_owned(), facts.machine));
-    }
-    found
+    let facts = shim_elf::facts(&head).filter(|facts| !is_foreign(facts.machine));
+    (found, facts.map(|facts| facts.machine))
 }
 
 /// Machine code against the platform tags: `codes` are all ELF files with their machines. A debugger may carry helpers
