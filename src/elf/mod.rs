@@ -9,7 +9,7 @@ pub use dynamic::Dynamic;
 use crosswheel_shim::elf::Machine;
 use object::elf::{FileHeader32, FileHeader64, GNU_PROPERTY_X86_ISA_1_NEEDED};
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::{Endianness, FileKind, Object, ObjectSection};
+use object::{Endianness, FileKind, Object, ObjectSection, ReadRef};
 
 /// Machines by name, with the first parts of the triples that mean them. The first name of a machine is
 /// the one shown; it is also the one in platform tags of wheels.
@@ -71,11 +71,10 @@ impl Marks {
     /// Reads them from an ELF file.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let isa = match FileKind::parse(bytes) {
-            Ok(FileKind::Elf64) => FileHeader64::<Endianness>::parse(bytes).ok().and_then(|h| isa(h, bytes)),
-            Ok(FileKind::Elf32) => FileHeader32::<Endianness>::parse(bytes).ok().and_then(|h| isa(h, bytes)),
-            _ => return Self::default(),
-        };
+        if !bytes.starts_with(b"\x7fELF") {
+            return Self::default();
+        }
+        let isa = isa_needed(bytes);
         let Ok(file) = object::File::parse(bytes) else { return Self { isa, ..Self::default() } };
         let comment =
             file.section_by_name(".comment").and_then(|section| section.data().ok()).unwrap_or_default();
@@ -96,8 +95,17 @@ impl Marks {
     }
 }
 
-/// The highest level in `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI, "Program Property").
-fn isa<Elf: FileHeader<Endian = Endianness>>(header: &Elf, bytes: &[u8]) -> Option<u8> {
+/// The x86-64 level that the loader is told to insist on: 1 (baseline) to 4. It is the highest in
+/// `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI, "Program Property").
+pub fn isa_needed<'d, R: ReadRef<'d>>(data: R) -> Option<u8> {
+    match FileKind::parse(data) {
+        Ok(FileKind::Elf64) => isa(FileHeader64::<Endianness>::parse(data).ok()?, data),
+        Ok(FileKind::Elf32) => isa(FileHeader32::<Endianness>::parse(data).ok()?, data),
+        _ => None,
+    }
+}
+
+fn isa<'d, Elf: FileHeader<Endian = Endianness>, R: ReadRef<'d>>(header: &Elf, bytes: R) -> Option<u8> {
     let endian = header.endian().ok()?;
     let segments = header.program_headers(endian, bytes).ok()?;
     for segment in segments {

@@ -16,6 +16,8 @@
 //! | [`metadata`] | METADATA edited as bytes |
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`verify`] | all rules, and the content against RECORD |
+//! | [`policy`] | manylinux and musllinux |
+//! | [`work`] | the same work for many items, on all cores |
 
 pub mod archive;
 pub mod check;
@@ -25,10 +27,12 @@ pub mod image;
 pub mod metadata;
 pub mod name;
 pub mod package;
+pub mod policy;
 pub mod record;
 pub mod requirement;
 pub mod retag;
 pub mod verify;
+pub mod work;
 
 pub use finding::{Code, Finding, Severity};
 pub use name::WheelName;

@@ -9,6 +9,7 @@
 //! | [`local`] | local headers, and the bytes that belong to each entry |
 //! | [`path`] | names that may be unpacked |
 //! | [`content`] | inflating an entry |
+//! | [`head`] | the first bytes of an entry |
 //! | [`layout`] | a new archive as a list of pieces: what is copied, what is written |
 //! | [`deliver`] | carrying out a layout: whole or not at all |
 
@@ -22,6 +23,7 @@ mod content;
 pub mod deliver;
 mod directory;
 mod end;
+mod head;
 pub mod layout;
 mod local;
 mod path;
