@@ -7,9 +7,11 @@
 //! | [`build`] | a source in, a wheel of a family out |
 //! | [`capture`] | reading the record of a session |
 //! | [`elf`] | what an ELF file says of itself |
+//! | [`gpu`] | AMD GPU code in files: code objects and their targets |
 //! | [`audit`] | a wheel held against the record |
 //! | [`wheel`] | wheels: names, archives, RECORD; tags and metadata changed, content verified |
 //! | [`cli`] | one file a verb; prints, never decides |
+//! | [`finding`] | what findings of audits and of wheels have in common |
 //! | [`error`] | every failure gathered once, with exit codes and hints |
 //! | [`source`] | text files that users write, and errors that point into them |
 //! | [`environment`] | every environment variable that is read or set |
@@ -24,6 +26,8 @@ pub mod cli;
 pub mod elf;
 pub mod environment;
 pub mod error;
+pub mod finding;
+pub mod gpu;
 pub mod process;
 pub mod source;
 pub mod toolchain;

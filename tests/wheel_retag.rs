@@ -129,7 +129,7 @@ fn there_and_back_is_one_normalising_pass() {
     for (file, there, back) in [
         (LINUX, ["--platform", "+zzz"], ["--platform", "-zzz"]),
         (MANY, ["--build", "9"], ["--build", "3"]),
-        (ANY, ["--platform", "linux_x86_64"], ["--platform", "any"]),
+        (ANY, ["--python", "py2"], ["--python", "py3"]),
         (LINUX, ["--python", "py3"], ["--python", "cp311"]),
     ] {
         let bench = Bench::new();
@@ -317,4 +317,84 @@ fn a_symlink_in_a_wheel_is_refused() {
     Parts::new(ANY).with(link).sealed().write(bench.dir.path());
     let told = bench.refused(&["retag", ANY, "--in-place"], 1);
     assert!(told.contains("`demo/link` is a symlink [special-file]"), "{told}");
+}
+
+#[test]
+fn a_wheel_ceases_to_be_pure_with_its_platform_and_not_the_other_way_round() {
+    let bench = Bench::new();
+    bench.wheel(ANY);
+    bench.wheel(LINUX);
+    let purelib = |wheel: &str| {
+        let text = String::from_utf8(member(&bench.at(wheel), "demo-1.0.dist-info/WHEEL")).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("Root-Is-Purelib: ")).unwrap().to_owned()
+    };
+    bench.done(&["retag", ANY, "--platform", "linux_x86_64", "--out", "out"]);
+    bench.done(&["retag", LINUX, "--platform", "any", "--out", "out"]);
+    assert_eq!(purelib("out/demo-1.0-py3-none-linux_x86_64.whl"), "false");
+    assert_eq!(purelib("out/demo-1.0-cp311-cp311-any.whl"), "false");
+    bench.done(&["retag", ANY, "--python", "+py2", "--out", "out"]);
+    assert_eq!(purelib("out/demo-1.0-py2.py3-none-any.whl"), "true");
+}
+
+#[test]
+fn in_place_a_link_stays_and_what_it_leads_to_is_replaced() {
+    let bench = Bench::new();
+    fs::create_dir(bench.at("store")).unwrap();
+    fs::rename(bench.wheel(ANY), bench.at("store/blob")).unwrap();
+    std::os::unix::fs::symlink("store/blob", bench.at(ANY)).unwrap();
+    bench.done(&["retag", ANY, "--in-place", "--add-requires", "z"]);
+    assert_eq!(fs::read_link(bench.at(ANY)).unwrap(), Path::new("store/blob"));
+    let metadata = member(&bench.at("store/blob"), "demo-1.0.dist-info/METADATA");
+    assert!(String::from_utf8(metadata).unwrap().contains("Requires-Dist: z\n"));
+    let told = bench.refused(&["retag", ANY, "--in-place", "--build", "1"], 2);
+    assert!(told.contains("is a link"), "{told}");
+    assert_eq!(
+        (bench.list(""), bench.list("store")),
+        (vec![ANY.to_owned(), "store".to_owned()], vec!["blob".to_owned()])
+    );
+}
+
+#[test]
+fn more_wheels_than_files_may_be_open_go_through() {
+    let bench = Bench::new();
+    let first = bench.wheel(ANY);
+    let bytes = fs::read(&first).unwrap();
+    let mut args = vec!["retag".to_owned(), "--out".to_owned(), "out".to_owned()];
+    for number in 0..200 {
+        // The build number is not in WHEEL, and so is mended.
+        let name = format!("demo-1.0-{number}-py3-none-any.whl");
+        fs::write(bench.at(&name), &bytes).unwrap();
+        args.push(name);
+    }
+    args.extend(["--fix".to_owned(), "--no-sync".to_owned()]);
+    let out = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" wheel \"$@\"", env!("CARGO_BIN_EXE_crosswheel")])
+        .args(&args)
+        .current_dir(bench.dir.path())
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(bench.list("out").len(), 200);
+}
+
+#[test]
+fn every_wheel_that_is_refused_is_told() {
+    let bench = Bench::new();
+    bench.wheel(ANY);
+    let told = bench.refused(&["retag", "none.whl", ANY, "nil.whl", "--out", "out"], 1);
+    assert!(told.contains("none.whl") && told.contains("nil.whl"), "{told}");
+    assert!(!bench.at("out").exists());
+}
+
+#[test]
+fn no_wheel_of_a_run_is_overwritten_by_another() {
+    let bench = Bench::new();
+    fs::create_dir(bench.at("b")).unwrap();
+    bench.wheel(ANY);
+    fs::copy(bench.at(ANY), bench.at("b").join(ANY)).unwrap();
+    let before = fs::read(bench.at("b").join(ANY)).unwrap();
+    let other = format!("b/{ANY}");
+    let told = bench.refused(&["retag", ANY, &other, "--out", "b", "--add-requires", "z"], 2);
+    assert!(told.contains("is a wheel of this run"), "{told}");
+    assert!(fs::read(bench.at(&other)).unwrap() == before);
 }

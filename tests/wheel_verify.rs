@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crosswheel::wheel::{Code, Severity};
+use crosswheel::wheel::{Code, Severity, fix};
 use serde_json::Value;
-use wheels::{Bench, Parts, Raw, entry, pack};
+use sha2::{Digest, Sha256};
+use wheels::{Bench, Parts, Raw, entry, noise, pack};
 
 const ANY: &str = "demo-1.0-py3-none-any.whl";
 const LINUX: &str = "demo-1.0-cp311-cp311-linux_x86_64.whl";
@@ -83,6 +84,22 @@ fn elf(machine: u8) -> Vec<u8> {
     head
 }
 
+/// A wheel whose RECORD spells the hash of a file in another way.
+fn respelled(spell: fn(&str) -> String) -> (String, Vec<u8>) {
+    after_record(|parts| {
+        let record = String::from_utf8(parts.get(&format!("{INFO}/RECORD")).data.clone()).unwrap();
+        let hash = record.split(INIT).nth(1).unwrap().split(',').next().unwrap();
+        let mut spelled = spell(hash);
+        spelled.insert_str(0, INIT);
+        replace(parts, "RECORD", &format!("{INIT}{hash}"), &spelled);
+    })
+}
+
+/// As the splitter of kpack writes it, and as sha256sum does.
+fn hex(_: &str) -> String {
+    Sha256::digest(b"name = 'demo'\n").iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// The first row of a file in RECORD, up to its hash.
 const INIT: &str = "demo/__init__.py,sha256=";
 
@@ -149,14 +166,16 @@ fn corruptions() -> Vec<(Code, (String, Vec<u8>))> {
                 ..entry("a", b"a")
             }),
         ),
-        (
-            Code::Bomb,
-            more(Raw {
+        (Code::Bomb, {
+            let long = Raw {
                 local: Some(|head| head[22] = 9),
                 central: Some(|head| head[24] = 9),
                 ..entry("a", b"0123456789")
-            }),
-        ),
+            };
+            let mut parts = Parts::new(LINUX).with(long).sealed();
+            replace(&mut parts, "RECORD", ",10\n", ",9\n");
+            (parts.file.clone(), pack(&parts.entries))
+        }),
         (
             Code::DamagedData,
             bytes(|bytes| {
@@ -187,11 +206,24 @@ fn corruptions() -> Vec<(Code, (String, Vec<u8>))> {
         (Code::NoMetadata, before_record(|parts| drop(parts.entries.pop()))),
         (Code::NoRecord, after_record(|parts| drop(parts.entries.pop()))),
         (Code::RecordSyntax, record(INIT, "demo/__init__.py;sha256=")),
+        (
+            Code::TooLarge,
+            after_record(|parts| {
+                // Enough data to promise 65 MiB.
+                let record = parts.get(&format!("{INFO}/RECORD"));
+                record.data = noise(80_000);
+                record.local = Some(|head| head[22..26].copy_from_slice(&(65_u32 << 20).to_le_bytes()));
+                record.central = Some(|head| head[24..28].copy_from_slice(&(65_u32 << 20).to_le_bytes()));
+            }),
+        ),
         (Code::RecordMissingRow, after_record(|parts| parts.entries.push(entry("demo/new.py", b"")))),
         (Code::RecordExtraRow, record(INIT, "demo/gone.py,,\ndemo/__init__.py,sha256=")),
         (Code::RecordDuplicateRow, record(INIT, "demo/__init__.py,,\ndemo/__init__.py,sha256=")),
+        (Code::RecordRowsConflict, record(INIT, "demo/__init__.py,,13\ndemo/__init__.py,sha256=")),
         (Code::RecordNoHash, record(INIT, "demo/__init__.py,,\ndemo/gone.py,sha256=")),
         (Code::RecordHashSyntax, record(INIT, "demo/__init__.py,sha256=00")),
+        (Code::RecordHashSpelling, respelled(|hash| hash.replace('_', "/") + "=")),
+        (Code::RecordHashSpelling, respelled(hex)),
         (Code::RecordWeakHash, record(INIT, "demo/__init__.py,md5=")),
         (Code::RecordHashMismatch, after_record(|parts| parts.get("demo/__init__.py").data[0] ^= 1)),
         (Code::RecordSizeMismatch, record(",14\n", ",15\n")),
@@ -203,6 +235,8 @@ fn corruptions() -> Vec<(Code, (String, Vec<u8>))> {
         (Code::WheelTagSyntax, text("WHEEL", "Tag: cp311-cp311-", "Tag: cp311-")),
         (Code::WheelTagsDisagree, text("WHEEL", "Tag: cp311-", "Tag: cp310-")),
         (Code::WheelBuildDisagrees, text("WHEEL", "\n\n", "\nBuild: 1\n\n")),
+        (Code::VariantDisagrees, name("demo-1.0-cp311-cp311-linux_x86_64-v3.whl")),
+        (Code::VariantDisagrees, more(entry(&format!("{INFO}/variant.json"), b"{}"))),
         (Code::MetadataSyntax, text("METADATA", "Summary: ", "Summary ")),
         (Code::MetadataVersion, text("METADATA", "Metadata-Version: 2.1", "Metadata-Version: 3.0")),
         (Code::MetadataName, text("METADATA", "Name: demo", "Name: other")),
@@ -244,7 +278,23 @@ fn each_corruption_is_found_by_its_own_code() {
             Code::Bomb,
         ];
         let out = bench.run(&["retag", &file, "--out", "out"]);
-        assert!(!out.status.success() || read_alone.contains(&code), "{} is retagged", code.name());
+        let told = String::from_utf8_lossy(&out.stderr);
+        let refused = !out.status.success() && told.contains(&format!("[{}]", code.name()));
+        assert!(refused || read_alone.contains(&code), "{}: {told}", code.name());
+        // Nor is it mended, unless that hides nothing; and then it is sound.
+        fs::create_dir_all(bench.at("fixed")).unwrap();
+        let out = bench.run(&["retag", &file, "--fix", "--out", "fixed"]);
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.success(), fix::mends(code), "{}: {told}", code.name());
+        if fix::mends(code) {
+            assert_eq!(codes(&bench, &bench.at("fixed").join(&file)), (BTreeSet::new(), Some(0)));
+            let told = String::from_utf8_lossy(&out.stdout);
+            assert!(told.contains(&format!("[{}]", code.name())), "{told}");
+        } else {
+            assert!(told.contains(&format!("[{}]", code.name())), "{}: {told}", code.name());
+            assert!(bench.list("fixed").is_empty(), "{}", code.name());
+        }
+        fs::remove_dir_all(bench.at("fixed")).unwrap();
         fs::remove_file(path).unwrap();
     }
 }
@@ -254,7 +304,7 @@ fn every_fault_has_a_corruption_that_shows_it() {
     let shown: BTreeSet<Code> = corruptions().into_iter().map(|(code, _)| code).collect();
     let faults = Code::ALL.iter().filter(|code| code.severity() == Severity::Fault);
     let unshown: Vec<_> = faults.filter(|code| !shown.contains(code)).map(|code| code.name()).collect();
-    assert_eq!(unshown, ["too-large"], "which needs 64 MiB of text");
+    assert_eq!(unshown, ["unreadable"], "which is about no bytes, and has its own test");
 }
 
 #[test]
@@ -277,4 +327,33 @@ fn a_helper_for_another_machine_is_a_note() {
         .with(entry("demo/kernel.hsaco", &elf(224)));
     let path = parts.sealed().write(bench.dir.path());
     assert_eq!(codes(&bench, &path), (["other-machine".to_owned()].into(), Some(0)));
+}
+
+#[test]
+fn a_wheel_that_cannot_be_opened_keeps_no_other_from_being_told() {
+    let bench = Bench::new();
+    bench.wheel(ANY);
+    bench.wheel(LINUX);
+    let out = bench.run(&["verify", ANY, "none.whl", LINUX]);
+    let told = String::from_utf8_lossy(&out.stdout);
+    assert_eq!(out.status.code(), Some(1));
+    assert_eq!(told.matches("sound ").count(), 2, "{told}");
+    assert!(told.contains("none.whl: No such file or directory") && told.contains("[unreadable]"), "{told}");
+    assert_eq!(codes(&bench, Path::new("none.whl")), (["unreadable".to_owned()].into(), Some(1)));
+}
+
+#[test]
+fn of_many_findings_of_one_code_the_first_few_are_shown() {
+    let bench = Bench::new();
+    let mut parts = Parts::new(LINUX).sealed();
+    parts.entries.extend((0..9).map(|n| entry(&format!("demo/{n}.py"), b"")));
+    parts.write(bench.dir.path());
+    let shown = |args: &[&str]| {
+        let out = bench.run(args);
+        String::from_utf8(out.stdout).unwrap().matches("is not in RECORD").count()
+    };
+    assert_eq!(shown(&["verify", LINUX]), 5);
+    assert_eq!(shown(&["verify", LINUX, "--all"]), 9);
+    let told = String::from_utf8(bench.run(&["verify", LINUX]).stdout).unwrap();
+    assert!(told.contains("and 4 more") && told.contains("retag --fix` mends it"), "{told}");
 }

@@ -4,43 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-/// How grave a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The wheel should not be shipped: the audit fails.
-    Fault,
-    /// Worth a look.
-    Note,
-}
+pub use crate::finding::Severity;
+use crate::finding::codes;
 
-/// Declares the codes: spelling, severity, meaning.
-macro_rules! findings {
-    ($($(#[$doc:meta])* $code:ident = $name:literal, $severity:ident;)+) => {
-        /// What was found.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code { $($(#[$doc])* $code,)+ }
-
-        impl Code {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$code,)+];
-
-            /// As reports spell it.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$code => $name,)+ }
-            }
-
-            /// How grave it is.
-            #[must_use]
-            pub const fn severity(self) -> Severity {
-                match self { $(Self::$code => Severity::$severity,)+ }
-            }
-        }
-    };
-}
-
-findings! {
+codes! {
     /// No recorded call made it.
     Untraced = "untraced", Fault;
     /// It is for another machine than was asked for.
@@ -79,12 +46,6 @@ findings! {
     PureAfterCompiles = "pure-after-compiles", Note;
     /// The record lost lines, so that the audit may be wrong.
     DamagedRecord = "damaged-record", Note;
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.name())
-    }
 }
 
 /// One finding.

@@ -41,7 +41,7 @@ enum Verb {
     Log(log::Args),
     /// Hold wheels against the record of their build
     Audit(audit::Args),
-    /// Give wheels other tags or metadata, and verify them
+    /// Show what is in wheels, give them other tags or metadata, and verify them
     Wheel(wheel::Args),
     /// Look for compilers, Pythons and caches, and say what is missing
     Doctor(doctor::Args),

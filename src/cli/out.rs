@@ -96,6 +96,28 @@ pub(super) fn count(number: u64) -> String {
     out
 }
 
+/// So many bytes, for people: three figures, decimal units.
+#[expect(clippy::cast_precision_loss, reason = "only three figures are shown")]
+pub(super) fn size(bytes: u64) -> String {
+    let mut number = bytes as f64;
+    let mut units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    for next in units {
+        // From here on it would be shown as 1000.
+        if number < 999.5 {
+            break;
+        }
+        (number, unit) = (number / 1000.0, next);
+    }
+    let figures = match number {
+        _ if unit == "B" => 0,
+        9.995.. if number >= 99.95 => 0,
+        9.995.. => 1,
+        _ => 2,
+    };
+    format!("{number:.figures$} {unit}")
+}
+
 /// `1 call`, `2 calls`.
 pub(super) fn counted(number: usize, what: &str) -> String {
     format!("{} {what}{}", count(number as u64), if number == 1 { "" } else { "s" })
@@ -204,6 +226,25 @@ mod tests {
             (125_000_000_000, "2 m 05 s"),
         ] {
             assert_eq!(super::time(nanoseconds), shown);
+        }
+    }
+
+    #[test]
+    fn sizes_have_three_figures() {
+        for (bytes, shown) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.00 kB"),
+            (9_994, "9.99 kB"),
+            (9_996, "10.0 kB"),
+            (99_949, "99.9 kB"),
+            (99_951, "100 kB"),
+            (999_499, "999 kB"),
+            (999_501, "1.00 MB"),
+            (448_000_000, "448 MB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(super::size(bytes), shown, "{bytes}");
         }
     }
 

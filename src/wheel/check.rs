@@ -1,6 +1,7 @@
 //! Rules of the files in dist-info, as pure functions: RECORD against the entries, WHEEL and METADATA against their
 //! specifications and the file name. The content of other files is not looked at here.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::finding::{Code, Finding};
@@ -25,6 +26,9 @@ const ALGORITHMS: &[(&str, usize)] = &[
 /// Known, and not allowed.
 const WEAK: &[&str] = &["md5", "sha1", "sha224"];
 
+/// The file of dist-info that says what a variant is for.
+pub const VARIANT: &str = "variant.json";
+
 /// Whether it is a signature of RECORD, which no row names (PEP 427).
 #[must_use]
 pub fn is_signature(info: &str, path: &str) -> bool {
@@ -39,59 +43,109 @@ pub fn record<'a>(
     files: impl Iterator<Item = (&'a str, u64)> + Clone,
 ) -> Vec<Finding> {
     let own = format!("{info}/RECORD");
-    let mut found = Vec::new();
+    let sizes: HashMap<&str, u64> = files.clone().collect();
     let mut rows: HashMap<&str, &Row> = HashMap::with_capacity(record.rows.len());
+    let mut found = Vec::new();
     for row in &record.rows {
-        if rows.insert(&row.path, row).is_some() {
-            found.push(Finding::of(Code::RecordDuplicateRow, row.path.as_bytes(), "has two rows in RECORD"));
+        let path = row.path.as_bytes();
+        match rows.entry(&row.path) {
+            Entry::Vacant(free) => drop(free.insert(row)),
+            Entry::Occupied(first) if agree(first.get(), row) => {
+                found.push(Finding::of(Code::RecordDuplicateRow, path, "has two rows in RECORD"));
+            }
+            Entry::Occupied(_) => {
+                let what = "has two rows in RECORD, which say different things";
+                found.push(Finding::of(Code::RecordRowsConflict, path, what));
+            }
         }
-    }
-    for (path, size) in files.clone() {
-        if is_signature(info, path) {
+        if is_signature(info, &row.path) {
             continue;
         }
-        match rows.get(path) {
-            None if path == own => {}
-            None => found.push(Finding::of(Code::RecordMissingRow, path.as_bytes(), "is not in RECORD")),
-            Some(row) if path == own => {
+        match sizes.get(&*row.path) {
+            None => found.push(Finding::of(Code::RecordExtraRow, path, "is in RECORD, and not in the wheel")),
+            Some(_) if row.path == own => {
                 if !row.hash.is_empty() || !row.size.is_empty() {
                     let what = "has a hash or a size of itself";
-                    found.push(Finding::of(Code::RecordSelfHashed, path.as_bytes(), what));
+                    found.push(Finding::of(Code::RecordSelfHashed, path, what));
                 }
             }
-            Some(row) => found.extend(self::row(row, size)),
+            Some(size) => self::row(row, *size, &mut found),
         }
     }
-    let there: BTreeSet<&str> = files.map(|(path, _)| path).collect();
-    for path in rows.keys().filter(|path| !there.contains(**path) && !is_signature(info, path)) {
-        found.push(Finding::of(Code::RecordExtraRow, path.as_bytes(), "is in RECORD, and not in the wheel"));
+    let unlisted = |path: &&str| !rows.contains_key(path) && *path != own && !is_signature(info, path);
+    for path in files.map(|(path, _)| path).filter(unlisted) {
+        found.push(Finding::of(Code::RecordMissingRow, path.as_bytes(), "is not in RECORD"));
     }
     found.sort_by(|a, b| (&a.member, a.code).cmp(&(&b.member, b.code)));
+    found.dedup();
     found
 }
 
+/// Whether two rows of one file say nothing different.
+#[must_use]
+pub fn agree(one: &Row, other: &Row) -> bool {
+    let agree = |one: &str, other: &str| one == other || one.is_empty() || other.is_empty();
+    agree(&one.hash, &other.hash) && agree(&one.size, &other.size)
+}
+
+/// A hash as RECORD spells it, if it is one that is spelled in another way.
+#[must_use]
+pub fn respelled(hash: &str) -> Option<String> {
+    let (algorithm, digest) = hash.split_once('=')?;
+    let length = ALGORITHMS.iter().find(|known| known.0 == algorithm)?.1;
+    let plain = hash::respelled(digest, length).filter(|plain| plain != digest)?;
+    Some(format!("{algorithm}={plain}"))
+}
+
 /// One row against the size of its file.
-fn row(row: &Row, size: u64) -> Option<Finding> {
-    let find = |code, what: String| Some(Finding::of(code, row.path.as_bytes(), what));
-    if row.hash.is_empty() {
-        return find(Code::RecordNoHash, "has no hash in RECORD".to_owned());
-    }
-    let Some((algorithm, digest)) = row.hash.split_once('=') else {
-        return find(Code::RecordHashSyntax, format!("has the hash `{}`", row.hash.escape_debug()));
-    };
-    if WEAK.contains(&algorithm) {
-        return find(Code::RecordWeakHash, format!("has a hash by {algorithm}"));
-    }
-    let length = ALGORITHMS.iter().find(|known| known.0 == algorithm).map(|known| known.1);
-    if !length.is_some_and(|length| hash::is_digest(digest, length)) {
-        return find(Code::RecordHashSyntax, format!("has the hash `{}`", row.hash.escape_debug()));
+fn row(row: &Row, size: u64, found: &mut Vec<Finding>) {
+    let mut find = |code, what: String| found.push(Finding::of(code, row.path.as_bytes(), what));
+    let odd = || format!("has the hash `{}`", row.hash.escape_debug());
+    match row.hash.split_once('=') {
+        _ if row.hash.is_empty() => find(Code::RecordNoHash, "has no hash in RECORD".to_owned()),
+        Some((algorithm, _)) if WEAK.contains(&algorithm) => {
+            find(Code::RecordWeakHash, format!("has a hash by {algorithm}"));
+        }
+        Some((algorithm, digest))
+            if ALGORITHMS.iter().any(|known| known.0 == algorithm && hash::is_digest(digest, known.1)) => {}
+        _ if respelled(&row.hash).is_some() => find(Code::RecordHashSpelling, odd()),
+        _ => find(Code::RecordHashSyntax, odd()),
     }
     // The size may be left out.
     if !row.size.is_empty() && row.size.parse() != Ok(size) {
         let stated = row.size.escape_debug();
-        return find(Code::RecordSizeMismatch, format!("has {size} bytes, and RECORD says {stated}"));
+        find(Code::RecordSizeMismatch, format!("has {size} bytes, and RECORD says {stated}"));
     }
-    None
+}
+
+/// A file of dist-info that ends its lines as Windows does.
+#[must_use]
+pub fn line_ends(bytes: &[u8], info: &str, name: &str) -> Option<Finding> {
+    let crlf = memchr::memmem::find(bytes, b"\r\n").is_some();
+    let path = format!("{info}/{name}");
+    crlf.then(|| Finding::of(Code::Crlf, path.as_bytes(), "ends its lines by CRLF"))
+}
+
+/// variant.json (PEP 825, a draft), if it is there, against the label of the file name.
+#[must_use]
+pub fn variant(json: Option<&[u8]>, name: &WheelName, info: &str) -> Option<Finding> {
+    let labels = json.map(|json| {
+        let json: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+        json["variants"].as_object().map(|all| all.keys().cloned().collect::<Vec<_>>()).unwrap_or_default()
+    });
+    let what = match (&name.variant, labels) {
+        (None, None) => return None,
+        (Some(label), Some(labels)) if labels == [label.clone()] => return None,
+        (Some(label), None) => format!("is not there, and the file name has the variant label `{label}`"),
+        (label, Some(labels)) => format!(
+            "is of {}, and the file name has {}",
+            if labels.is_empty() { "no variant".to_owned() } else { format!("`{}`", labels.join("`, `")) },
+            label
+                .as_ref()
+                .map_or("no variant label".to_owned(), |label| format!("the variant label `{label}`")),
+        ),
+    };
+    Some(Finding::of(Code::VariantDisagrees, format!("{info}/{VARIANT}").as_bytes(), what))
 }
 
 /// WHEEL against its specification and the file name.

@@ -1,44 +1,15 @@
 //! What can be wrong with a wheel: one table of codes, each with its gravity and its way out. The same codes
 //! serve `verify`, which lists all, and every command that writes, which refuses at the first.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-pub use crate::audit::Severity;
 use crate::error::Error;
-
-/// Declares the codes: spelling, severity, way out.
-macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident = $name:literal, $severity:ident, $hint:literal;)+) => {
-        /// What was found.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $code,)+ }
-
-        impl Code {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$code,)+];
-
-            /// As reports spell it.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$code => $name,)+ }
-            }
-
-            /// How grave it is.
-            #[must_use]
-            pub const fn severity(self) -> Severity {
-                match self { $(Self::$code => Severity::$severity,)+ }
-            }
-
-            /// What to do.
-            #[must_use]
-            pub const fn hint(self) -> &'static str {
-                match self { $(Self::$code => $hint,)+ }
-            }
-        }
-    };
-}
+pub use crate::finding::Severity;
+use crate::finding::codes;
 
 codes! {
+    /// The file cannot be opened or read.
+    Unreadable = "unreadable", Fault, "look at its path and its rights";
     /// No end of central directory is where it must be.
     NotZip = "not-zip", Fault, "it is no zip file, or was cut short; fetch or build it again";
     /// Something follows the archive.
@@ -104,15 +75,19 @@ codes! {
     /// RECORD is not CSV with three fields a row.
     RecordSyntax = "record-syntax", Fault, "each row is `path,algorithm=digest,size`; build it again";
     /// An entry has no row.
-    RecordMissingRow = "record-missing-row", Fault, "installers refuse files that RECORD does not list; build it again";
+    RecordMissingRow = "record-missing-row", Fault, "installers refuse files that RECORD does not list; `crosswheel wheel retag --fix` lists it";
     /// A row has no entry.
-    RecordExtraRow = "record-extra-row", Fault, "RECORD lists what is not there; build it again";
-    /// A file has two rows.
-    RecordDuplicateRow = "record-duplicate-row", Fault, "a file has one row; build it again";
+    RecordExtraRow = "record-extra-row", Fault, "RECORD lists what is not there; `crosswheel wheel retag --fix` takes the row out, if the file is not missed";
+    /// A file has two rows, which do not contradict each other.
+    RecordDuplicateRow = "record-duplicate-row", Fault, "a file has one row; `crosswheel wheel retag --fix` keeps one";
+    /// A file has two rows, which contradict each other.
+    RecordRowsConflict = "record-rows-conflict", Fault, "one of them is of another file; build it again";
     /// A row has no hash.
-    RecordNoHash = "record-no-hash", Fault, "only RECORD itself and its signatures go without; build it again";
+    RecordNoHash = "record-no-hash", Fault, "only RECORD itself and its signatures go without; `crosswheel wheel retag --fix` computes it";
     /// A hash is spelled wrongly, or of an unknown algorithm.
     RecordHashSyntax = "record-hash-syntax", Fault, "`sha256=` and urlsafe base64 without padding; build it again";
+    /// A hash is spelled in hexadecimal digits or in another base64.
+    RecordHashSpelling = "record-hash-spelling", Fault, "installers compare spellings; `crosswheel wheel retag --fix` spells it as they do";
     /// A hash is of an algorithm that is not allowed.
     RecordWeakHash = "record-weak-hash", Fault, "md5 and sha1 are not allowed, sha256 or better is; build it again";
     /// A hash is of an allowed algorithm that is not looked into here.
@@ -122,7 +97,7 @@ codes! {
     /// A size is not that of the content.
     RecordSizeMismatch = "record-size-mismatch", Fault, "the file was changed after RECORD was written; build it again";
     /// RECORD has a hash of itself.
-    RecordSelfHashed = "record-self-hashed", Fault, "its own row has neither hash nor size; build it again";
+    RecordSelfHashed = "record-self-hashed", Fault, "its own row has neither hash nor size; `crosswheel wheel retag --fix` empties them";
 
     /// WHEEL is no header block.
     WheelSyntax = "wheel-syntax", Fault, "it is made of `Name: value` lines; build it again";
@@ -131,13 +106,17 @@ codes! {
     /// Root-Is-Purelib is absent, repeated or neither true nor false.
     WheelPurelib = "wheel-purelib", Fault, "Root-Is-Purelib is there once, `true` or `false`; build it again";
     /// A tag is not PYTHON-ABI-PLATFORM.
-    WheelTagSyntax = "wheel-tag-syntax", Fault, "`Tag: PYTHON-ABI-PLATFORM`, one a line; build it again";
+    WheelTagSyntax = "wheel-tag-syntax", Fault, "`Tag: PYTHON-ABI-PLATFORM`, one a line; `crosswheel wheel retag --fix` takes the tags of the file name";
     /// WHEEL and the file name have other tags.
-    WheelTagsDisagree = "wheel-tags-disagree", Fault, "the file was renamed by hand; build it again, or restore its name";
+    WheelTagsDisagree = "wheel-tags-disagree", Fault, "restore the file name, or let `crosswheel wheel retag --fix` take its tags over";
     /// WHEEL lacks some of the combinations of the file name's tags, or writes them in sets.
     WheelTagsUnexpanded = "wheel-tags-unexpanded", Note, "`crosswheel wheel retag` writes one line for each combination";
     /// WHEEL and the file name have other build numbers.
-    WheelBuildDisagrees = "wheel-build-disagrees", Fault, "the file was renamed by hand; restore its name";
+    WheelBuildDisagrees = "wheel-build-disagrees", Fault, "restore the file name, or let `crosswheel wheel retag --fix` take its build number over";
+    /// RECORD or WHEEL ends its lines as Windows does.
+    Crlf = "crlf", Note, "some tools stumble over it; `crosswheel wheel retag` writes plain line ends";
+    /// The variant label of the file name and variant.json disagree.
+    VariantDisagrees = "variant-disagrees", Fault, "a label goes with a variant.json of exactly this variant; restore the file name";
 
     /// METADATA is no header block.
     MetadataSyntax = "metadata-syntax", Fault, "it is made of `Name: value` lines; build it again";
@@ -171,12 +150,6 @@ codes! {
     PolicyLevel = "policy-level", Note, "it is not loaded on older processors: keep such a wheel apart from those for all";
     /// A file could not be looked into.
     PolicyUnknown = "policy-unknown", Note, "there is no room for temporary files: TMPDIR names their folder";
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.name())
-    }
 }
 
 /// One finding.

@@ -1,6 +1,8 @@
 //! Header blocks as WHEEL and METADATA have them (RFC 822, as Python's `email` reads it): kept line by line, so that
 //! what is not changed keeps its bytes, folding and line ends and all.
 
+use std::ops::Range;
+
 /// A header with all its lines, or a line that is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -17,6 +19,12 @@ impl Header {
         Self { raw: format!("{name}: {value}{end}").into_bytes(), colon: name.len() }
     }
 
+    /// Its name as it is spelled.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        &self.raw[..self.colon]
+    }
+
     /// Whether it has this name, in whichever case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
@@ -26,9 +34,21 @@ impl Header {
     /// Its value without the blanks around it; lines that were folded are joined by their own blanks.
     #[must_use]
     pub fn value(&self) -> String {
-        let text = String::from_utf8_lossy(self.raw.get(self.colon + 1..).unwrap_or_default());
+        let text = String::from_utf8_lossy(self.raw_value());
         let joined: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
         joined.trim_matches([' ', '\t']).to_owned()
+    }
+
+    /// Its value as it is stored, with the blanks and line ends around it.
+    #[must_use]
+    pub fn raw_value(&self) -> &[u8] {
+        self.raw.get(self.colon + 1..).unwrap_or_default()
+    }
+
+    /// Puts a text in place of a part of the value as it is stored.
+    pub fn splice(&mut self, part: Range<usize>, text: &str) {
+        let start = self.colon + 1;
+        drop(self.raw.splice(start + part.start..start + part.end, text.bytes()));
     }
 
     /// Its bytes.

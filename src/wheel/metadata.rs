@@ -1,8 +1,12 @@
 //! METADATA edited as bytes (PyPA, core metadata): headers are put in, taken out or replaced; all other headers, the
 //! body, folding and line ends stay as they are.
 
+use std::collections::BTreeSet;
+
 use super::headers::{Header, Headers};
+use super::name::same_version;
 use super::requirement;
+use crate::build::pep440::normalized_name;
 
 const REQUIRES: &str = "Requires-Dist";
 
@@ -19,10 +23,30 @@ pub struct MetadataEdits {
     pub name: Option<String>,
     /// The new version.
     pub version: Option<String>,
+    /// Packages that have other names or versions from now on, this one or ones that are released with it.
+    pub moved: Vec<Moved>,
 }
 
-/// Carries the changes out. `old` is the name of the package.
-pub fn edit(metadata: &mut Headers, edits: &MetadataEdits, old: &str) {
+/// A package that has another name or version from now on. Requirements of it follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Its old name.
+    pub from: String,
+    /// Its new name.
+    pub name: Option<String>,
+    /// Its old version and its new one.
+    pub version: Option<(String, String)>,
+}
+
+/// Carries the changes out.
+pub fn edit(metadata: &mut Headers, edits: &MetadataEdits) {
+    let before = metadata.headers.clone();
+    for header in metadata.headers.iter_mut().filter(|header| header.is(REQUIRES)) {
+        let name = requirement::name(&header.value()).to_owned();
+        if let Some(moved) = edits.moved.iter().find(|moved| requirement::asks_for(&name, &moved.from)) {
+            follow(header, moved);
+        }
+    }
     for name in &edits.remove {
         metadata
             .headers
@@ -48,7 +72,12 @@ pub fn edit(metadata: &mut Headers, edits: &MetadataEdits, old: &str) {
     }
     if let Some(name) = &edits.name {
         metadata.set("Name", name);
-        rename_self(metadata, old, name);
+    }
+    if metadata.headers != before {
+        let mut extras = BTreeSet::new();
+        metadata
+            .headers
+            .retain(|header| !header.is("Provides-Extra") || extras.insert(normalized_name(&header.value())));
     }
 }
 
@@ -76,16 +105,34 @@ fn behind_requirements(metadata: &Headers) -> usize {
         .map_or(metadata.headers.len(), |at| at + 1)
 }
 
-/// A package that requires itself, with an extra of its own, goes on to do so under its new name.
-fn rename_self(metadata: &mut Headers, old: &str, new: &str) {
-    let end = metadata.line_end();
-    for header in &mut metadata.headers {
-        let value = header.value();
-        if header.is(REQUIRES) && requirement::asks_for(&value, old) {
-            let rest = &value[requirement::name(&value).len()..];
-            *header = Header::new(REQUIRES, &format!("{new}{rest}"), end);
+/// Lets a requirement of a package follow it to another name, and a pin to another local version. `==1.0` matches any
+/// local version (PEP 440); only a pin with a local part of its own, or by `===`, has to follow.
+fn follow(header: &mut Header, moved: &Moved) {
+    // What is not UTF-8 was refused with the requirement.
+    let text = String::from_utf8_lossy(header.raw_value()).into_owned();
+    if let Some((old, new)) = &moved.version {
+        let pins = text.split(';').next().unwrap_or_default();
+        for (at, _) in pins.rmatch_indices("==") {
+            let (start, version) = version_at(pins, at + 2);
+            let arbitrary = pins[..at].ends_with('=') || pins[at..].starts_with("===");
+            if (version.contains('+') || arbitrary) && same_version(version, old) {
+                header.splice(start..start + version.len(), new);
+            }
         }
     }
+    if let Some(new) = &moved.name {
+        let start = text.len() - text.trim_start().len();
+        let end = start + requirement::name(&text).len();
+        header.splice(start..end, new);
+    }
+}
+
+/// The version in a requirement behind an operator, and where it begins.
+fn version_at(text: &str, at: usize) -> (usize, &str) {
+    let rest = &text[at..];
+    let start = at + rest.len() - rest.trim_start_matches(['=', ' ', '\t']).len();
+    let end = text[start..].find([',', ')', ' ', '\t', '\r', '\n']).map_or(text.len(), |end| start + end);
+    (start, &text[start..end])
 }
 
 #[cfg(test)]
@@ -97,7 +144,7 @@ mod tests {
 
     fn edited(edits: &MetadataEdits) -> Vec<String> {
         let mut metadata = Headers::parse(TEXT.as_bytes()).unwrap();
-        edit(&mut metadata, edits, "demo");
+        edit(&mut metadata, edits);
         let text = String::from_utf8(metadata.render()).unwrap();
         let kept: Vec<&str> = TEXT.lines().filter(|line| !line.starts_with("Requires")).collect();
         if edits.name.is_none() && edits.version.is_none() {
@@ -130,7 +177,40 @@ mod tests {
 
     #[test]
     fn a_renamed_package_still_requires_itself() {
-        let edits = MetadataEdits { name: Some("other".to_owned()), ..MetadataEdits::default() };
+        let moved = Moved { from: "demo".to_owned(), name: Some("other".to_owned()), version: None };
+        let edits =
+            MetadataEdits { name: moved.name.clone(), moved: vec![moved], ..MetadataEdits::default() };
         assert_eq!(edited(&edits), ["numpy (>=1.2)", "Foo_Bar>=2", "numpy-extra", "other[x]"]);
+    }
+
+    #[test]
+    fn requirements_follow_a_package_and_keep_their_other_bytes() {
+        let version = Some(("1.0+old".to_owned(), "1.0+new".to_owned()));
+        for (name, before, after) in [
+            (Some("demo-x"), " Demo[all] ; extra == \"all\"\r\n", " demo-x[all] ; extra == \"all\"\r\n"),
+            (None, " demo==1.0\n", " demo==1.0\n"),
+            (None, " demo (== 1.0+OLD ,>0)\n", " demo (== 1.0+new ,>0)\n"),
+            (None, " demo==1.0+old\n", " demo==1.0+new\n"),
+            (None, " demo!=2,===1.0+old;a=='==1.0+old'\n", " demo!=2,===1.0+new;a=='==1.0+old'\n"),
+            (None, " demo==1.1+old\n", " demo==1.1+old\n"),
+            (Some("y"), "demo==1.0+old,==1.0+old", "y==1.0+new,==1.0+new"),
+            (Some("y"), " demolition==1.0+old\n", " demolition==1.0+old\n"),
+        ] {
+            let moved =
+                Moved { from: "DEMO".to_owned(), name: name.map(str::to_owned), version: version.clone() };
+            let mut metadata = Headers::parse(format!("REQUIRES-dist:{before}").as_bytes()).unwrap();
+            edit(&mut metadata, &MetadataEdits { moved: vec![moved], ..MetadataEdits::default() });
+            assert_eq!(String::from_utf8(metadata.render()).unwrap(), format!("REQUIRES-dist:{after}"));
+        }
+    }
+
+    #[test]
+    fn extras_are_named_once_in_what_is_edited_and_only_there() {
+        let text = "Name: a\nProvides-Extra: x_y\nProvides-Extra: X-Y\n";
+        let mut metadata = Headers::parse(text.as_bytes()).unwrap();
+        edit(&mut metadata, &MetadataEdits::default());
+        assert_eq!(metadata.render(), text.as_bytes());
+        edit(&mut metadata, &MetadataEdits { name: Some("b".to_owned()), ..MetadataEdits::default() });
+        assert_eq!(metadata.render(), b"Name: b\nProvides-Extra: x_y\n");
     }
 }

@@ -13,17 +13,27 @@
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`image`] | the content of an entry for random access |
 //! | [`check`] | rules of RECORD, WHEEL and METADATA |
+//! | [`diff`] | why two wheels differ |
 //! | [`metadata`] | METADATA edited as bytes |
+//! | [`fix`] | RECORD mended |
+//! | [`edits`] | what to change |
+//! | [`family`] | how the family of a wheel shows in its name |
 //! | [`retag`] | other tags, build number, name, version, requirements |
+//! | [`inspect`] | what is in a wheel: sizes, machine code, GPU targets, duplicates |
 //! | [`verify`] | all rules, and the content against RECORD |
 //! | [`policy`] | manylinux and musllinux |
-//! | [`work`] | the same work for many items, on all cores |
+//! | [`work`] | the same work for many entries, on all cores |
 
 pub mod archive;
 pub mod check;
+pub mod diff;
+pub mod edits;
+pub mod family;
 pub mod finding;
+pub mod fix;
 pub mod headers;
 pub mod image;
+pub mod inspect;
 pub mod metadata;
 pub mod name;
 pub mod package;

@@ -1,4 +1,4 @@
-//! File names of wheels (PyPA, binary distribution format; PEP 427, 600, 656): read into parts, and rendered to
+//! File names of wheels (PyPA, binary distribution format; PEP 427, 600, 656, draft 825): read into parts, and rendered to
 //! the same bytes. Parts are kept as they are spelled.
 
 use std::fmt;
@@ -16,6 +16,8 @@ pub struct WheelName {
     pub build: Option<String>,
     /// What it runs on.
     pub tags: Tags,
+    /// The label of the variant (PEP 825, a draft).
+    pub variant: Option<String>,
 }
 
 /// The three sets of a compressed tag (PEP 425), each in the order of its spelling, none empty.
@@ -34,12 +36,20 @@ impl WheelName {
     pub fn parse(file: &str) -> Result<Self, String> {
         let stem = file.strip_suffix(".whl").ok_or("it does not end in `.whl`")?;
         let parts: Vec<&str> = stem.split('-').collect();
-        let (distribution, version, build, python, abi, platform) = match parts[..] {
+        let (parts, variant) = match parts[..] {
+            [.., platform, label]
+                if parts.len() == 7 || (parts.len() == 6 && is_labelled(parts[2], platform)) =>
+            {
+                (&parts[..parts.len() - 1], Some(label))
+            }
+            _ => (&parts[..], None),
+        };
+        let (distribution, version, build, python, abi, platform) = match *parts {
             [name, version, python, abi, platform] => (name, version, None, python, abi, platform),
             [name, version, build, python, abi, platform] => {
                 (name, version, Some(build), python, abi, platform)
             }
-            _ => return Err(format!("it has {} parts between `-`, and a wheel has 5 or 6", parts.len())),
+            _ => return Err(format!("it has {} parts between `-`, and a wheel has 5 to 7", parts.len())),
         };
         if !is_distribution(distribution) {
             return Err(format!("`{distribution}` is no name of a distribution"));
@@ -50,6 +60,9 @@ impl WheelName {
         if let Some(build) = build {
             check_build(build)?;
         }
+        if let Some(label) = variant {
+            check_variant(label)?;
+        }
         Ok(Self {
             distribution: distribution.to_owned(),
             version: version.to_owned(),
@@ -59,6 +72,7 @@ impl WheelName {
                 abi: set(abi, "ABI")?,
                 platform: set(platform, "platform")?,
             },
+            variant: variant.map(str::to_owned),
         })
     }
 
@@ -95,6 +109,20 @@ pub fn check_build(build: &str) -> Result<(), String> {
     let sound = build.starts_with(|c: char| c.is_ascii_digit())
         && build.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
     if sound { Ok(()) } else { Err(format!("`{build}` is no build number: it starts with a digit")) }
+}
+
+/// Whether six parts are a wheel of a variant, and not one with a build number: the third is none, and the last but one
+/// is a platform.
+fn is_labelled(third: &str, platform: &str) -> bool {
+    let is_platform = |tag: &str| matches!(tag, "any" | "win32") || tag.contains('_');
+    !third.starts_with(|c: char| c.is_ascii_digit()) && platform.split('.').all(is_platform)
+}
+
+/// Checks the label of a variant.
+pub fn check_variant(label: &str) -> Result<(), String> {
+    let inside = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.');
+    let sound = !label.is_empty() && label.chars().all(inside);
+    if sound { Ok(()) } else { Err(format!("`{label}` is no label of a variant: a-z, 0-9, `_` and `.`")) }
 }
 
 /// Reads a set of tags such as `py2.py3`.
@@ -136,7 +164,11 @@ impl fmt::Display for WheelName {
         if let Some(build) = &self.build {
             write!(f, "{build}-")?;
         }
-        write!(f, "{}.whl", self.tags)
+        write!(f, "{}", self.tags)?;
+        if let Some(label) = &self.variant {
+            write!(f, "-{label}")?;
+        }
+        f.write_str(".whl")
     }
 }
 
@@ -150,7 +182,8 @@ mod tests {
         for (file, why) in [
             ("demo-1.0-py3-none-any.zip", "`.whl`"),
             ("demo-1.0-py3-none.whl", "4 parts"),
-            ("demo-1.0-1-2-py3-none-any.whl", "7 parts"),
+            ("demo-1.0-1-2-3-py3-none-any.whl", "8 parts"),
+            ("demo-1.0-py3-none-any-V3.whl", "`V3` is no label"),
             ("demo-1.0-b1-py3-none-any.whl", "`b1` is no build number"),
             ("-1.0-py3-none-any.whl", "`` is no name"),
             ("démo-1.0-py3-none-any.whl", "is no name"),
@@ -178,11 +211,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_label_is_told_from_a_build_number() {
+        let parts = |file| WheelName::parse(file).map(|name| (name.build, name.variant)).unwrap();
+        let some = |text: &str| Some(text.to_owned());
+        let label = "numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64-x86_64_v3.whl";
+        assert_eq!(parts(label), (None, some("x86_64_v3")));
+        assert_eq!(parts("demo-1.0-7-py3-none-any.whl"), (some("7"), None));
+        assert_eq!(parts("demo-1.0-7-py3-none-any-gfx942.whl"), (some("7"), some("gfx942")));
+    }
+
     proptest! {
         #[test]
         fn what_is_read_is_rendered_to_the_same_bytes(
             name in "[A-Za-z0-9]([A-Za-z0-9._]{0,9}[A-Za-z0-9])?-[0-9]{1,3}(\\.[0-9]{1,3}){0,3}(\\+[a-z]{1,3})?\
-                     (-[0-9][a-z0-9_]{0,3})?-py[0-9](\\.cp[0-9])?-(none|abi3)-(any|linux_[a-z0-9_]{1,9})"
+                     (-[0-9][a-z0-9_]{0,3})?-py[0-9](\\.cp[0-9])?-(none|abi3)-(any|linux_[a-z0-9_]{1,9})\
+                     (-[a-z0-9_.]{1,9})?"
         ) {
             let file = format!("{name}.whl");
             let read = WheelName::parse(&file).map_err(TestCaseError::fail)?;

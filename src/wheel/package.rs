@@ -4,15 +4,15 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::archive::{Archive, Entry, Opened, Source};
-use super::check;
 use super::finding::{Code, Finding, Severity};
 use super::headers::Headers;
 use super::name::WheelName;
 use super::record::Record;
+use super::{check, fix};
 use crate::error::{Error, IoContext, Result};
 
 /// The largest file of dist-info that is read whole. RECORD of the largest wheels on PyPI has some megabytes.
-const MOST: u64 = 64 << 20;
+pub(super) const MOST: u64 = 64 << 20;
 
 /// A sound wheel, but for the content of its files.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Package {
     pub record: Record,
     /// WHEEL.
     pub wheel: Headers,
+    /// What is wrong with it all the same: notes, and faults that can be mended if it was opened to mend it.
+    pub findings: Vec<Finding>,
 }
 
 /// Reads the name of a wheel.
@@ -50,8 +52,33 @@ pub fn open(path: &Path) -> Result<Opened> {
 impl Package {
     /// Opens a wheel. Anything that is wrong with it but for the content of its files is an error.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_but_for(path, |_| false)
+    }
+
+    /// Opens a wheel to mend it: what [`fix`] mends is no error, and is in [`Self::findings`].
+    pub fn open_to_mend(path: &Path) -> Result<Self> {
+        Self::open_but_for(path, fix::mends)
+    }
+
+    fn open_but_for(path: &Path, mended: fn(Code) -> bool) -> Result<Self> {
         let source = open(path)?;
-        Self::read(path, source).map_err(|finding| finding.refusal(path))
+        let mut package = Self::read(path, source).map_err(|finding| finding.refusal(path))?;
+        let grave = |finding: &&Finding| finding.severity == Severity::Fault && !mended(finding.code);
+        let faults = package.findings.iter().filter(grave).count();
+        // What nothing mends is told before what could be mended.
+        let first = package.findings.iter().filter(grave).min_by_key(|finding| fix::mends(finding.code));
+        if let Some(first) = first {
+            let mut refusal = first.refusal(path);
+            if faults > 1 {
+                let more = faults - 1;
+                let message = refusal.message;
+                refusal.message =
+                    format!("{message}, and {more} more fault{}", if more == 1 { "" } else { "s" });
+            }
+            return Err(refusal);
+        }
+        package.findings.sort_by(|a, b| (&a.member, a.code).cmp(&(&b.member, b.code)));
+        Ok(package)
     }
 
     fn read(path: &Path, source: Opened) -> Result<Self, Finding> {
@@ -59,12 +86,16 @@ impl Package {
         let archive = Archive::read(source)?;
         first(archive.faults().to_vec())?;
         let info = dist_info(&archive, &name)?;
-        let record = Record::parse(&file(&archive, &info, "RECORD", Code::NoRecord)?)
+        let bytes = file(&archive, &info, "RECORD", Code::NoRecord)?;
+        let record = Record::parse(&bytes)
             .map_err(|what| Finding::of(Code::RecordSyntax, format!("{info}/RECORD").as_bytes(), what))?;
-        first(check::record(&record, &info, files(&archive)))?;
         let wheel = headers(&archive, &info, "WHEEL", Code::NoWheelFile, Code::WheelSyntax)?;
-        first(check::wheel(&wheel, &name, &info))?;
-        Ok(Self { path: path.to_owned(), name, archive, info, record, wheel })
+        let mut findings = check::record(&record, &info, files(&archive));
+        findings.extend(check::wheel(&wheel, &name, &info));
+        findings.extend(variant(&archive, &name, &info));
+        findings.extend(check::line_ends(&bytes, &info, "RECORD"));
+        findings.extend(check::line_ends(&wheel.render(), &info, "WHEEL"));
+        Ok(Self { path: path.to_owned(), name, archive, info, record, wheel, findings })
     }
 
     /// METADATA. Checked when it is asked for: it is no business of one who leaves it alone.
@@ -129,6 +160,13 @@ pub fn file<S: Source>(
     let entry = archive.find(path.as_bytes());
     let entry = entry.ok_or_else(|| Finding::of(absent, path.as_bytes(), "is not there"))?;
     archive.content(entry, MOST)
+}
+
+/// What is wrong with variant.json, which only a wheel of a variant has.
+pub fn variant<S: Source>(archive: &Archive<S>, name: &WheelName, info: &str) -> Option<Finding> {
+    let path = format!("{info}/{}", check::VARIANT);
+    let json = archive.find(path.as_bytes()).map(|entry| archive.content(entry, MOST)).transpose();
+    json.map_or_else(Some, |json| check::variant(json.as_deref(), name, info))
 }
 
 /// A header block of dist-info.

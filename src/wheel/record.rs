@@ -141,6 +141,22 @@ pub mod hash {
         out
     }
 
+    /// A digest of so many bytes that is spelled in another way: in hexadecimal digits, in the other alphabet of base64,
+    /// or with padding.
+    #[must_use]
+    pub fn respelled(text: &str, bytes: usize) -> Option<String> {
+        if text.len() == bytes * 2 {
+            let digit = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+            let hex = text.bytes().all(|letter| letter.is_ascii_hexdigit());
+            let digest: Option<Vec<u8>> = (0..bytes).map(|at| digit(at * 2)).collect();
+            return digest.filter(|_| hex).map(|digest| base64(&digest));
+        }
+        let padding = (3 - bytes % 3) % 3;
+        let bare = text.strip_suffix(&*"=".repeat(padding)).unwrap_or(text);
+        let plain = bare.replace('+', "-").replace('/', "_");
+        is_digest(&plain, bytes).then_some(plain)
+    }
+
     /// Whether a digest of so many bytes may be spelled like this. The last letter has bits to spare, which are zero.
     #[must_use]
     pub fn is_digest(text: &str, bytes: usize) -> bool {
@@ -193,6 +209,25 @@ mod tests {
         assert!(!hash::is_digest("-_9", 2), "a bit is set that means nothing");
         assert!(!hash::is_digest("+/8", 2));
         assert!(!hash::is_digest("-_8=", 2));
+    }
+
+    #[test]
+    fn other_spellings_of_a_digest_are_known() {
+        for (text, bytes, spelled) in [
+            ("fbff", 2, Some("-_8")),
+            ("FBff", 2, Some("-_8")),
+            ("+/8=", 2, Some("-_8")),
+            ("-_8=", 2, Some("-_8")),
+            ("+/8", 2, Some("-_8")),
+            ("Zg==", 1, Some("Zg")),
+            ("Zm9v", 3, Some("Zm9v")),
+            ("Zg=", 1, None),
+            ("+bff", 2, None),
+            ("fbf", 2, None),
+            ("", 2, None),
+        ] {
+            assert_eq!(hash::respelled(text, bytes).as_deref(), spelled, "{text}");
+        }
     }
 
     proptest! {

@@ -9,101 +9,26 @@ use sha2::{Digest, Sha256};
 
 use super::archive::deliver::{self, How};
 use super::archive::layout::{Piece, Planned, lay_out};
-use super::check;
+use super::edits::{Edits, TagEdit};
+use super::finding::Finding;
 use super::headers::Headers;
 use super::metadata::{self, MetadataEdits};
-use super::name::{self, Tags, WheelName};
+use super::name::{Tags, WheelName};
 use super::package::Package;
-use super::record::{Row, hash};
-use super::requirement;
-use crate::build::pep440::{Version, normalized_name};
+use super::record::{Record, Row, hash};
+use super::{check, fix};
+use crate::build::pep440::normalized_name;
 use crate::error::{Error, Result};
 
-/// A change of one of the three sets of tags.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TagEdit {
-    /// These and no others.
-    Set(Vec<String>),
-    /// These, too.
-    Add(Vec<String>),
-    /// All but these.
-    Remove(Vec<String>),
-}
-
-impl TagEdit {
-    /// Reads `a.b`, `+a.b` or `-a.b`.
-    pub fn parse(text: &str, what: &str) -> Result<Self, String> {
-        if let Some(more) = text.strip_prefix('+') {
-            name::set(more, what).map(Self::Add)
-        } else if let Some(less) = text.strip_prefix('-') {
-            name::set(less, what).map(Self::Remove)
-        } else {
-            name::set(text, what).map(Self::Set)
-        }
-    }
-
-    /// The tags after it, sorted.
-    fn apply(edit: Option<&Self>, old: &[String]) -> Vec<String> {
-        let old = old.iter();
-        let new: BTreeSet<&String> = match edit {
-            None => old.collect(),
-            Some(Self::Set(these)) => these.iter().collect(),
-            Some(Self::Add(more)) => old.chain(more).collect(),
-            Some(Self::Remove(less)) => old.filter(|tag| !less.contains(tag)).collect(),
-        };
-        new.into_iter().cloned().collect()
-    }
-}
-
-/// What to change.
-#[derive(Clone, Debug, Default)]
-pub struct Edits {
-    /// Python tags.
-    pub python: Option<TagEdit>,
-    /// ABI tags.
-    pub abi: Option<TagEdit>,
-    /// Platform tags.
-    pub platform: Option<TagEdit>,
-    /// The build number; empty to erase it.
-    pub build: Option<String>,
-    /// The name of the package.
-    pub name: Option<String>,
-    /// The local part of the version; empty to erase it.
-    pub local: Option<String>,
-    /// Requirements to add.
-    pub add_requires: Vec<String>,
-    /// Names of packages that are no longer required.
-    pub remove_requires: Vec<String>,
-    /// Requirements that take the place of those of the same name.
-    pub set_requires: Vec<String>,
-}
-
-impl Edits {
-    /// Checks what does not depend on the wheel.
-    pub fn check(&self) -> Result<(), String> {
-        if let Some(build) = self.build.as_deref().filter(|build| !build.is_empty()) {
-            name::check_build(build)?;
-        }
-        if let Some(local) = self.local.as_deref().filter(|local| !local.is_empty()) {
-            local_part(local)?;
-        }
-        self.name.as_deref().map_or(Ok(()), requirement::check_name)?;
-        self.remove_requires.iter().try_for_each(|name| requirement::check_name(name))?;
-        self.add_requires.iter().chain(&self.set_requires).try_for_each(|text| requirement::check(text))
-    }
-
-    fn metadata(&self) -> bool {
-        let lists = [&self.add_requires, &self.remove_requires, &self.set_requires];
-        self.name.is_some() || self.local.is_some() || lists.iter().any(|list| !list.is_empty())
-    }
-}
-
-/// A local version as PEP 440 normalises it.
-fn local_part(text: &str) -> Result<String, String> {
-    let normal = text.to_ascii_lowercase().replace(['-', '_'], ".");
-    let sound =
-        normal.split('.').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric()));
-    if sound { Ok(normal) } else { Err(format!("`{}` is no local version", text.escape_debug())) }
+/// A text that changes.
+#[derive(Debug)]
+pub struct Text {
+    /// Its new name in the wheel.
+    pub path: String,
+    /// What it was; empty if it is new.
+    pub before: Vec<u8>,
+    /// What it will be.
+    pub after: Vec<u8>,
 }
 
 /// What will be done with one wheel.
@@ -117,11 +42,18 @@ pub struct Plan {
     pub pieces: Vec<Piece>,
     /// Files that are written anew, and ones that are left out (`-` before the name).
     pub changes: Vec<String>,
+    /// The texts of dist-info that change, but RECORD.
+    pub texts: Vec<Text>,
+    /// What was wrong with the wheel, and is not with the new one.
+    pub mended: Vec<Finding>,
 }
 
 impl Plan {
-    /// Decides. `epoch` (seconds since 1970) dates what is written anew; without it, dates stay.
-    pub fn new(package: Package, edits: &Edits, epoch: Option<u64>) -> Result<Self> {
+    /// Decides. `epoch` (seconds since 1970) dates what is written anew; without it, dates stay. To mend a wheel, its
+    /// content is read.
+    pub fn new(wheel: &Path, edits: &Edits, epoch: Option<u64>) -> Result<Self> {
+        let mut package = if edits.fix { Package::open_to_mend(wheel) } else { Package::open(wheel) }?;
+        let mended = std::mem::take(&mut package.findings);
         let refuse = |what: String| Error::failed(format!("{}: {what}", package.path.display()));
         let (name, metadata) = names(&package, edits)?;
         for (set, what) in
@@ -134,17 +66,44 @@ impl Plan {
         let stem = format!("{}-{}", name.distribution, name.version);
         let moved = Moved { package: &package, stem: (stem != package_stem(&package)).then_some(stem) };
         let info = moved.path(&package.info);
+        let old_record = if edits.fix {
+            // What is wrong with METADATA is not mended, and so is refused.
+            package.metadata()?;
+            fix::record(&package, &name).map_err(|finding| finding.refusal(wheel))?
+        } else {
+            package.record.clone()
+        };
 
-        let wheel = wheel_file(&package.wheel, &name, &package.name.tags);
-        let mut contents = vec![(format!("{}/WHEEL", package.info), wheel)];
-        contents.extend(metadata.map(|bytes| (format!("{}/METADATA", package.info), bytes)));
+        let variant = edits.variant.as_ref();
+        let variant = variant.map(|variant| (format!("{info}/{}", check::VARIANT), variant.json.as_bytes()));
+        let wheel_text = wheel_file(&package.wheel, &name);
+        let mut texts = Vec::new();
+        let mut text = |name: &str, before: &[u8], after: &[u8]| {
+            let path = format!("{info}/{name}");
+            texts.extend((before != after).then(|| Text {
+                path,
+                before: before.into(),
+                after: after.into(),
+            }));
+        };
+        text("WHEEL", &package.wheel.render(), &wheel_text);
+        if let Some((before, after)) = &metadata {
+            text("METADATA", before, after);
+        }
+        if let Some((_, json)) = &variant {
+            text(check::VARIANT, &[], json);
+        }
+        let mut contents = vec![(format!("{}/WHEEL", package.info), wheel_text)];
+        contents.extend(metadata.map(|(_, after)| (format!("{}/METADATA", package.info), after)));
         let own = format!("{}/RECORD", package.info);
-        let record = record(&moved, &contents, &info).map_err(refuse)?;
+        let more = variant.as_ref().map(|(path, json)| row(path.clone(), json));
+        let record = record(old_record, &moved, &contents, more, &info).map_err(refuse)?;
         contents.push((own.clone(), record));
 
         let mut plan = Vec::with_capacity(package.archive.entries().len());
         let mut changes = Vec::new();
         let inside = format!("{}/", package.info);
+        let of_wheel = format!("{inside}WHEEL");
         for entry in package.archive.entries() {
             let path = std::str::from_utf8(package.archive.name(entry)).unwrap_or_default();
             if check::is_signature(&package.info, path) {
@@ -160,13 +119,19 @@ impl Plan {
             planned.name = (new != path).then(|| new.into_bytes());
             let order = if path == own { 2 } else { u8::from(path.starts_with(&inside)) };
             plan.push((order, planned));
+            // A new file has the date and the rights of WHEEL.
+            if let Some((path, json)) = variant.as_ref().filter(|_| path == of_wheel) {
+                changes.push(path.clone());
+                let name = Some(path.clone().into_bytes());
+                plan.push((1, Planned { entry: *entry, name, content: Some(json.to_vec()) }));
+            }
         }
         // The sort is stable: within its group, an entry keeps its place.
         plan.sort_by_key(|(order, _)| *order);
         let plan: Vec<Planned> = plan.into_iter().map(|(_, planned)| planned).collect();
         let pieces =
             lay_out(&package.archive, &plan, epoch).map_err(|finding| finding.refusal(&package.path))?;
-        Ok(Self { package, name, pieces, changes })
+        Ok(Self { package, name, pieces, changes, texts, mended })
     }
 
     /// Writes the new wheel: whole or not at all.
@@ -180,8 +145,11 @@ fn package_stem(package: &Package) -> &str {
     &package.info[..package.info.len() - ".dist-info".len()]
 }
 
-/// The new file name, and the new METADATA if it changes.
-fn names(package: &Package, edits: &Edits) -> Result<(WheelName, Option<Vec<u8>>)> {
+/// METADATA before and after.
+type Metadata = (Vec<u8>, Vec<u8>);
+
+/// The new file name, and METADATA if it changes.
+fn names(package: &Package, edits: &Edits) -> Result<(WheelName, Option<Metadata>)> {
     let refuse = |what: String| Error::failed(format!("{}: {what}", package.path.display()));
     let old = &package.name;
     let mut new = old.clone();
@@ -193,42 +161,58 @@ fn names(package: &Package, edits: &Edits) -> Result<(WheelName, Option<Vec<u8>>
     if let Some(build) = &edits.build {
         new.build = (!build.is_empty()).then(|| build.clone());
     }
+    if let Some(variant) = &edits.variant {
+        if let Some(label) = &old.variant {
+            return Err(refuse(format!("is of the variant `{label}` already")).hint("a wheel is of one"));
+        }
+        new.variant = Some(variant.label.clone());
+    }
     if !edits.metadata() {
         return Ok((new, None));
     }
     let mut headers = package.metadata()?;
     let before = headers.render();
     let stated = headers.all("Version").next().unwrap_or_default();
-    let version = match &edits.local {
-        None => None,
-        Some(local) => {
-            let public = stated.split('+').next().unwrap_or_default();
-            let version = if local.is_empty() {
-                public.to_owned()
-            } else {
-                format!("{public}+{}", local_part(local).map_err(refuse)?)
-            };
-            if Version::parse(&version).is_none() {
-                return Err(refuse(format!("would have the version `{version}`, which is none")));
-            }
-            // In a file name and in a folder's, `-` is escaped.
-            new.version = version.replace('-', "_");
-            Some(version)
-        }
-    };
-    if let Some(name) = &edits.name {
-        new.distribution = normalized_name(name).replace('-', "_");
+    let version = edits.relocated(&stated).map_err(refuse)?;
+    if edits.local.is_some() {
+        // In a file name and in a folder's, `-` is escaped.
+        new.version = version.replace('-', "_");
     }
+    let stated_name = headers.all("Name").next().unwrap_or_default();
+    if let Some(suffix) = &edits.suffix
+        && normalized_name(&stated_name).ends_with(&format!("-{suffix}"))
+    {
+        return Err(refuse(format!("is named `{stated_name}` already")).hint("it is of that family"));
+    }
+    let name = edits.suffixed(edits.name.as_ref().unwrap_or(&stated_name));
+    let renamed = name != stated_name;
+    if renamed {
+        new.distribution = normalized_name(&name).replace('-', "_");
+    }
+    let mut moved = vec![metadata::Moved {
+        from: old.distribution.clone(),
+        name: renamed.then(|| name.clone()),
+        version: Some((stated, version.clone())),
+    }];
+    for (sibling, stated) in &edits.siblings {
+        moved.push(metadata::Moved {
+            from: sibling.clone(),
+            name: edits.suffix.is_some().then(|| edits.suffixed(sibling)),
+            version: Some((stated.clone(), edits.relocated(stated).map_err(refuse)?)),
+        });
+    }
+    moved.retain(|moved| moved.name.is_some() || moved.version.as_ref().is_some_and(|(old, new)| old != new));
     let edits = MetadataEdits {
         add: edits.add_requires.clone(),
         remove: edits.remove_requires.clone(),
         set: edits.set_requires.clone(),
-        name: edits.name.clone(),
-        version,
+        name: renamed.then_some(name),
+        version: edits.local.is_some().then_some(version),
+        moved,
     };
-    metadata::edit(&mut headers, &edits, &old.distribution);
+    metadata::edit(&mut headers, &edits);
     let after = headers.render();
-    Ok((new, (after != before).then_some(after)))
+    Ok((new, (after != before).then_some((before, after))))
 }
 
 /// Where files are, if the package has another name or version: dist-info and data folders carry both.
@@ -254,28 +238,27 @@ impl Moved<'_> {
 
 /// WHEEL with other tags and build number, in the order in which `wheel tags` writes them: other headers as they are,
 /// then each combination of the tags, then the build number.
-fn wheel_file(old: &Headers, name: &WheelName, before: &Tags) -> Vec<u8> {
+///
+/// A wheel that was for any platform and no longer is ceases to be pure. The reverse is not so: that code runs anywhere
+/// does not say that it goes to the folder for pure code, and where it went until now it still does.
+fn wheel_file(old: &Headers, name: &WheelName) -> Vec<u8> {
     let mut out = Vec::new();
-    let any = |tags: &Tags| tags.platform.iter().all(|tag| tag == "any");
-    let purelib = match (any(before), any(&name.tags)) {
-        (true, false) => Some("false"),
-        (false, true) => Some("true"),
-        _ => None,
-    };
+    let mut tags = old.all("Tag").peekable();
+    let was_any = tags.peek().is_some() && tags.all(|tag| tag.ends_with("-any"));
+    let ceases = was_any && !name.tags.platform.iter().all(|tag| tag == "any");
     for header in &old.headers {
         if header.is("Tag") || header.is("Build") {
             continue;
         }
-        match purelib.filter(|_| header.is("Root-Is-Purelib")) {
-            Some(value) => out.extend(format!("Root-Is-Purelib: {value}\n").bytes()),
-            None => {
-                out.extend(header.raw().split_inclusive(|byte| *byte == b'\n').flat_map(|line| {
-                    let text = line.strip_suffix(b"\n").unwrap_or(line);
-                    let text = text.strip_suffix(b"\r").unwrap_or(text);
-                    text.iter().copied().chain([b'\n'])
-                }));
-            }
+        if ceases && header.is("Root-Is-Purelib") {
+            out.extend(b"Root-Is-Purelib: false\n");
+            continue;
         }
+        out.extend(header.raw().split_inclusive(|byte| *byte == b'\n').flat_map(|line| {
+            let text = line.strip_suffix(b"\n").unwrap_or(line);
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            text.iter().copied().chain([b'\n'])
+        }));
     }
     for tag in name.tags.expanded() {
         out.extend(format!("Tag: {tag}\n").bytes());
@@ -289,19 +272,30 @@ fn wheel_file(old: &Headers, name: &WheelName, before: &Tags) -> Vec<u8> {
     out
 }
 
-/// RECORD with the rows of what changed; its own row last.
-fn record(moved: &Moved<'_>, contents: &[(String, Vec<u8>)], info: &str) -> Result<Vec<u8>, String> {
+/// A row of RECORD.
+fn row(path: String, content: &[u8]) -> Row {
+    Row { path, hash: hash::sha256(&Sha256::digest(content)), size: content.len().to_string() }
+}
+
+/// RECORD with the rows of what changed and of what is new; its own row last.
+fn record(
+    mut record: Record,
+    moved: &Moved<'_>,
+    contents: &[(String, Vec<u8>)],
+    more: Option<Row>,
+    info: &str,
+) -> Result<Vec<u8>, String> {
     let package = moved.package;
     let own = format!("{}/RECORD", package.info);
-    let mut record = package.record.clone();
     record.rows.retain(|row| row.path != own && !check::is_signature(&package.info, &row.path));
-    for row in &mut record.rows {
-        if let Some((_, content)) = contents.iter().find(|(path, _)| *path == row.path) {
-            row.hash = hash::sha256(&Sha256::digest(content));
-            row.size = content.len().to_string();
+    for old in &mut record.rows {
+        let path = moved.path(&old.path);
+        match contents.iter().find(|(path, _)| *path == old.path) {
+            Some((_, content)) => *old = row(path, content),
+            None => old.path = path,
         }
-        row.path = moved.path(&row.path);
     }
+    record.rows.extend(more);
     if moved.stem.is_some() {
         let mut paths = BTreeSet::new();
         if let Some(row) = record.rows.iter().find(|row| !paths.insert(&row.path)) {

@@ -1,7 +1,7 @@
 //! All rules of wheels, and the content of every file against RECORD. Findings are gathered, not thrown: only a file
 //! that cannot be opened is an error. Entries are inflated and hashed on all cores, piece by piece.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ use super::record::{Record, Row, hash};
 use super::{check, package};
 use crate::audit::expect::of_platform;
 use crate::elf;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What PyPI refuses: files of this size and more that unpack to more than so many times their size.
 const RATIO: u64 = 50;
@@ -40,6 +40,13 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// A wheel that cannot be opened, for this reason.
+    #[must_use]
+    pub fn unreadable(wheel: &Path, error: &Error) -> Self {
+        let finding = Finding::new(Code::Unreadable, &error.message);
+        Self { wheel: wheel.to_owned(), files: 0, bytes: 0, findings: vec![finding] }
+    }
+
     /// How many findings are faults.
     #[must_use]
     pub fn faults(&self) -> usize {
@@ -85,7 +92,7 @@ fn look(archive: &Archive<Opened>, path: &Path, out: &mut Verified) {
     {
         return;
     }
-    out.findings.extend(contents(archive, record.as_ref(), name.as_ref()));
+    out.findings.extend(contents(archive, record.as_ref(), name.as_ref()).found);
 }
 
 /// The files of dist-info; RECORD for what follows.
@@ -99,15 +106,20 @@ fn dist_info(archive: &Archive<Opened>, name: &WheelName, out: &mut Verified) ->
     };
     let headers = |file, absent, syntax| package::headers(archive, &info, file, absent, syntax);
     match headers("WHEEL", Code::NoWheelFile, Code::WheelSyntax) {
-        Ok(headers) => out.findings.extend(check::wheel(&headers, name, &info)),
+        Ok(headers) => {
+            out.findings.extend(check::wheel(&headers, name, &info));
+            out.findings.extend(check::line_ends(&headers.render(), &info, "WHEEL"));
+        }
         Err(finding) => out.findings.push(finding),
     }
+    out.findings.extend(package::variant(archive, name, &info));
     match headers("METADATA", Code::NoMetadata, Code::MetadataSyntax) {
         Ok(headers) => out.findings.extend(check::metadata(&headers, name, &info)),
         Err(finding) => out.findings.push(finding),
     }
     let read = package::file(archive, &info, "RECORD", Code::NoRecord).and_then(|bytes| {
         let path = format!("{info}/RECORD");
+        out.findings.extend(check::line_ends(&bytes, &info, "RECORD"));
         Record::parse(&bytes).map_err(|what| Finding::of(Code::RecordSyntax, path.as_bytes(), what))
     });
     match read {
@@ -122,21 +134,37 @@ fn dist_info(archive: &Archive<Opened>, name: &WheelName, out: &mut Verified) ->
     }
 }
 
+/// What is known once all content was read.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// What is wrong.
+    pub(super) found: Vec<Finding>,
+    /// Hashes of the entries for which RECORD has none, as it should have them.
+    pub(super) hashes: BTreeMap<String, String>,
+}
+
 /// Inflates and hashes all entries, the largest first, so that no core is left with one at the end.
-fn contents(archive: &Archive<Opened>, record: Option<&Record>, name: Option<&WheelName>) -> Vec<Finding> {
+pub(super) fn contents(
+    archive: &Archive<Opened>,
+    record: Option<&Record>,
+    name: Option<&WheelName>,
+) -> Contents {
     let rows: HashMap<&[u8], &Row> =
         record.iter().flat_map(|record| &record.rows).map(|row| (row.path.as_bytes(), row)).collect();
     let mut order: Vec<&Entry> = archive.entries().iter().collect();
     order.sort_by_key(|entry| std::cmp::Reverse(entry.size));
     let next = AtomicUsize::new(0);
-    let found = Mutex::new(Vec::new());
+    let read = Mutex::new(Contents::default());
     let codes = Mutex::new(Vec::new());
     let work = || {
         while let Some(entry) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let row = rows.get(archive.name(entry)).copied();
-            let more = content(archive, entry, row, &codes);
-            if !more.is_empty() {
-                found.lock().unwrap_or_else(PoisonError::into_inner).extend(more);
+            let (found, hash) = content(archive, entry, row, &codes);
+            if !found.is_empty() || hash.is_some() {
+                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
+                read.found.extend(found);
+                let path = || String::from_utf8_lossy(archive.name(entry)).into_owned();
+                read.hashes.extend(hash.map(|hash| (path(), hash)));
             }
         }
     };
@@ -147,10 +175,10 @@ fn contents(archive: &Archive<Opened>, record: Option<&Record>, name: Option<&Wh
         }
         work();
     });
-    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
     let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
-    found
+    read.found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
+    read
 }
 
 /// The digests that are computed.
@@ -188,18 +216,18 @@ impl Hasher {
     }
 }
 
-/// One entry: its data, its hash, its machine.
+/// One entry: its data, its hash, its machine. The hash is given back if RECORD has none.
 fn content(
     archive: &Archive<Opened>,
     entry: &Entry,
     row: Option<&Row>,
     codes: &Mutex<Vec<(String, shim_elf::Machine)>>,
-) -> Vec<Finding> {
+) -> (Vec<Finding>, Option<String>) {
     /// An ELF header fits in.
     const HEAD: usize = 64;
     let path = archive.name(entry);
     let stated = row.and_then(|row| row.hash.split_once('='));
-    let mut hasher = stated.and_then(|(algorithm, _)| Hasher::new(algorithm));
+    let mut hasher = Hasher::new(stated.map_or("sha256", |(algorithm, _)| algorithm));
     let mut head = Vec::with_capacity(HEAD);
     let streamed = archive.stream(entry, |piece| {
         head.extend(piece.iter().take(HEAD - head.len()));
@@ -208,11 +236,11 @@ fn content(
         }
     });
     if let Err(finding) = streamed {
-        return vec![finding];
+        return (vec![finding], None);
     }
     let mut found = Vec::new();
     let digest = hasher.map(Hasher::digest);
-    match (stated, digest) {
+    match (stated, &digest) {
         (Some((_, stated)), Some(digest)) if digest != stated => {
             found.push(Finding::of(Code::RecordHashMismatch, path, "has another content than RECORD says"));
         }
@@ -228,7 +256,7 @@ fn content(
             .unwrap_or_else(PoisonError::into_inner)
             .push((String::from_utf8_lossy(path).into_owned(), facts.machine));
     }
-    found
+    (found, digest.filter(|_| stated.is_none()).map(|digest| format!("sha256={digest}")))
 }
 
 /// Machine code against the platform tags: `codes` are all ELF files with their machines. A debugger may carry helpers

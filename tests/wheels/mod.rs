@@ -197,6 +197,16 @@ fn base64(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// Bytes that cannot be deflated: the upper ones of Knuth's linear congruential generator.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
 /// A folder to work in.
 pub(crate) struct Bench {
     pub(crate) dir: TempDir,

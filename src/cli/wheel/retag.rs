@@ -1,26 +1,31 @@
 //! `crosswheel wheel retag`.
 
-use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::super::out::{self, BOLD, DIM};
+use super::super::out::{self, BOLD, DIM, GREEN, RED};
+use super::super::quote;
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
-use crate::wheel::Package;
+use crate::topology::{Family, Topology};
 use crate::wheel::archive::deliver::{How, sweep};
 use crate::wheel::archive::layout;
-use crate::wheel::retag::{Edits, Plan, TagEdit};
+use crate::wheel::edits::{Edits, TagEdit};
+use crate::wheel::family::{self, Way};
+use crate::wheel::package;
+use crate::wheel::retag::{Plan, Text};
 
 /// Arguments of `wheel retag`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(super) struct Args {
     /// Wheels
     #[arg(required = true, value_name = "WHEEL")]
     wheels: Vec<PathBuf>,
-    /// Folder for the new wheels; made if it is not there
+    /// Folder for the new wheels, made if it is not there; with --family, they go to DIR/FAMILY/
     #[arg(long, value_name = "DIR", conflicts_with = "in_place")]
     out: Option<PathBuf>,
     /// Put each new wheel in place of the old one
@@ -53,12 +58,48 @@ pub(super) struct Args {
     /// Give the version another local part, such as `rocm7`; empty to erase it
     #[arg(long, value_name = "LOCAL")]
     local_version: Option<String>,
+    /// Mend what can be mended: hashes and rows of RECORD, tags and build number of WHEEL. All content is read
+    #[arg(long)]
+    fix: bool,
+    /// Set the wheels apart as those of a family
+    #[arg(long, value_name = "FAMILY")]
+    family: Option<String>,
+    /// How: by a folder, by the name of the package, or as a variant (PEP 825, a draft)
+    #[arg(long, value_enum, value_name = "WAY", default_value = "folder", requires = "family")]
+    family_as: As,
+    /// Topology [default: the nearest BUILD_TOPOLOGY.toml, else the built-in one]
+    #[arg(long, value_name = "FILE", requires = "family")]
+    topology: Option<PathBuf>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
     /// Do not wait until the new wheels are on the disk
     #[arg(long)]
     no_sync: bool,
+}
+
+/// How a family shows.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum As {
+    /// By a folder of its own, an index; names stay
+    Folder,
+    /// By the name of the package: NAME-FAMILY
+    Name,
+    /// By a variant label behind the tags, and variant.json
+    Variant,
+}
+
+impl From<As> for Way {
+    fn from(way: As) -> Self {
+        match way {
+            As::Folder => Self::Folder,
+            As::Name => Self::Name,
+            As::Variant => Self::Variant,
+        }
+    }
 }
 
 fn python(text: &str) -> Result<TagEdit, String> {
@@ -73,8 +114,51 @@ fn platform(text: &str) -> Result<TagEdit, String> {
     TagEdit::parse(text, "platform")
 }
 
+/// How many plans are kept, with their wheels open, between looking and writing. The others are made a second time.
+const KEPT: usize = 32;
+
+/// A wheel that was looked at.
+struct Job<'a> {
+    wheel: &'a Path,
+    target: PathBuf,
+    plan: Option<Plan>,
+}
+
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let edits = Edits {
+    let (edits, family) = edits(args)?;
+    let epoch = epoch()?;
+    let mut jobs = look(args, &edits, family.as_ref(), epoch)?;
+    if edits.variant.is_some() {
+        out::warn("pip does not know variants yet, and refuses wheels with such names");
+    }
+    let mut report = Vec::new();
+    for job in &mut jobs {
+        let plan = match job.plan.take() {
+            Some(plan) => plan,
+            None => plan(job.wheel, &edits, epoch)?,
+        };
+        if target(job.wheel, &plan, args, family.as_ref(), &HashSet::new())? != job.target {
+            return Err(Error::failed(format!("{}: changed meanwhile", job.wheel.display())));
+        }
+        if !args.dry_run {
+            write(&job.target, &plan, args)?;
+        }
+        if args.json {
+            report.push(json(&job.target, &plan));
+        } else {
+            out::print(|to| show(to, &job.target, &plan, args))?;
+        }
+    }
+    if args.json {
+        let json = serde_json::json!({ "dry_run": args.dry_run, "wheels": report });
+        out::print(|to| writeln!(to, "{json:#}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked for, checked as far as it can be without a wheel.
+fn edits(args: &Args) -> Result<(Edits, Option<Family>)> {
+    let mut edits = Edits {
         python: args.python.clone(),
         abi: args.abi.clone(),
         platform: args.platform.clone(),
@@ -84,58 +168,128 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         add_requires: args.add_requires.clone(),
         remove_requires: args.remove_requires.clone(),
         set_requires: args.set_requires.clone(),
+        fix: args.fix,
+        ..Edits::default()
     };
-    edits.check().map_err(Error::usage)?;
     if args.out.is_none() && !args.in_place {
         return Err(Error::usage("it is not said where the new wheels go")
             .hint("--out DIR writes them to a folder, --in-place replaces the old ones"));
     }
-    let epoch = epoch()?;
-    // All are planned before the first is written: what is refused changes nothing.
-    let mut targets: BTreeMap<PathBuf, &Path> = BTreeMap::new();
-    let mut plans = Vec::new();
-    for wheel in &args.wheels {
-        let plan = Plan::new(Package::open(wheel)?, &edits, epoch)?;
-        let target = target(wheel, &plan, args)?;
-        if let Some(other) = targets.insert(target.clone(), wheel) {
-            let both = format!("{} and {}", other.display(), wheel.display());
-            return Err(Error::usage(format!("{both} would both become {}", target.display()))
-                .hint("retag them in two runs, into two folders"));
+    let family = args.family.as_ref().map(|name| named(name, args.topology.as_deref())).transpose()?;
+    if let Some(family) = &family {
+        if args.in_place && args.family_as == As::Folder {
+            return Err(Error::usage("--family puts the new wheels into a folder, and --in-place does not")
+                .hint("name a folder by --out, or take --family-as name"));
         }
-        plans.push((target, plan));
+        family::cut(family, args.family_as.into(), &mut edits)?;
     }
-    for (target, plan) in &plans {
-        if !args.dry_run {
-            write(target, plan, args)?;
-        }
-        out::print(|to| {
-            let old = plan.package.path.display();
-            writeln!(to, "{DIM}{old} →{DIM:#} {BOLD}{}{BOLD:#}", target.display())?;
-            if args.dry_run {
-                for change in &plan.changes {
-                    let (sign, path) =
-                        change.strip_prefix('-').map_or(("writes ", &change[..]), |p| ("drops ", p));
-                    writeln!(to, "  {sign}{}", super::super::quote(path.as_bytes()))?;
-                }
-            }
-            Ok(())
-        })?;
-    }
-    Ok(ExitCode::SUCCESS)
+    edits.check().map_err(Error::usage)?;
+    // Wheels of one run are released together: what requires another of them follows it.
+    let names = args.wheels.iter().filter_map(|wheel| package::name_of(wheel).ok());
+    edits.siblings = names.map(|name| (name.distribution, name.version.replace('_', "-"))).collect();
+    edits.siblings.dedup();
+    Ok((edits, family))
 }
 
-/// Where the new wheel goes. No file but the old wheel is ever replaced in place, and the old one never by `--out`.
-fn target(wheel: &Path, plan: &Plan, args: &Args) -> Result<PathBuf> {
-    let folder = match &args.out {
-        Some(folder) => folder,
-        None => wheel.parent().unwrap_or(Path::new("")),
+/// The family of a name.
+fn named(name: &str, topology: Option<&Path>) -> Result<Family> {
+    let topology = match topology {
+        Some(file) if !file.is_file() => {
+            return Err(Error::usage(format!("there is no topology {}", file.display())));
+        }
+        Some(file) => Topology::load(file)?,
+        None => Topology::find(Path::new("."))?,
     };
-    let target = folder.join(plan.name.to_string());
+    topology.family(name).cloned()
+}
+
+/// Plans all before the first is written: what is refused changes nothing. Every refusal is told.
+fn look<'a>(
+    args: &'a Args,
+    edits: &Edits,
+    family: Option<&Family>,
+    epoch: Option<u64>,
+) -> Result<Vec<Job<'a>>> {
+    let inputs: HashSet<_> = args.wheels.iter().filter_map(|wheel| identity(wheel).ok()).collect();
+    let mut jobs: Vec<Job<'_>> = Vec::new();
+    let mut targets: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    let mut refused: Option<Error> = None;
+    for wheel in &args.wheels {
+        let planned = plan(wheel, edits, epoch).and_then(|plan| {
+            let target = target(wheel, &plan, args, family, &inputs)?;
+            if let Some(other) = targets.insert(target.clone(), wheel) {
+                let both = format!("{} and {}", other.display(), wheel.display());
+                return Err(Error::usage(format!("{both} would both become {}", target.display()))
+                    .hint("retag them in two runs, into two folders"));
+            }
+            Ok((target, plan))
+        });
+        match planned {
+            Ok((target, plan)) => {
+                let plan = (jobs.len() < KEPT).then_some(plan);
+                jobs.push(Job { wheel, target, plan });
+            }
+            Err(error) => {
+                if let Some(before) = refused.replace(error) {
+                    super::super::report(&before);
+                }
+            }
+        }
+    }
+    refused.map_or(Ok(jobs), Err)
+}
+
+fn plan(wheel: &Path, edits: &Edits, epoch: Option<u64>) -> Result<Plan> {
+    /// Smaller wheels are read before the line is.
+    const LARGE: u64 = 64 << 20;
+    let large = || std::fs::metadata(wheel).is_ok_and(|there| there.len() >= LARGE);
+    let shown = edits.fix && std::io::stderr().is_terminal() && large();
+    if shown {
+        anstream::eprint!("reading {}", wheel.display());
+    }
+    let plan = Plan::new(wheel, edits, epoch);
+    if shown {
+        anstream::eprint!("\r\x1b[K");
+    }
+    plan
+}
+
+/// Where the new wheel goes. No file but the old wheel is ever replaced in place, and no wheel of the run by `--out`.
+fn target(
+    wheel: &Path,
+    plan: &Plan,
+    args: &Args,
+    family: Option<&Family>,
+    inputs: &HashSet<(u64, u64)>,
+) -> Result<PathBuf> {
+    if let Some(family) = family {
+        family::check(family, &plan.name)
+            .map_err(|what| Error::failed(format!("{}: {what}", wheel.display())))?;
+    }
+    let name = plan.name.to_string();
+    let target = match (&args.out, family) {
+        (Some(out), Some(family)) if args.family_as == As::Folder => out.join(&family.name).join(name),
+        (Some(out), _) => out.join(name),
+        (None, _) if std::fs::symlink_metadata(wheel).is_ok_and(|there| there.is_symlink()) => {
+            if wheel.file_name().is_none_or(|old| old != &*name) {
+                let what = format!("{}: is a link, and the wheel would be named {name}", wheel.display());
+                return Err(Error::usage(what).hint("name the file itself, or a folder with --out"));
+            }
+            // The link stays; the file that it leads to is replaced.
+            wheel.canonicalize().context("cannot look at", wheel)?
+        }
+        (None, _) => wheel.with_file_name(name),
+    };
     let Ok(there) = std::fs::metadata(&target) else { return Ok(target) };
-    let same = (there.dev(), there.ino()) == identity(wheel)?;
+    let there = (there.dev(), there.ino());
+    let same = there == identity(wheel)?;
     if args.out.is_some() && same {
         return Err(Error::usage(format!("{}: is the wheel itself", target.display()))
             .hint("--in-place puts the new wheel in place of the old one"));
+    }
+    if args.out.is_some() && inputs.contains(&there) {
+        return Err(Error::usage(format!("{}: is a wheel of this run", target.display()))
+            .hint("name another folder with --out"));
     }
     if args.in_place && !same {
         return Err(Error::usage(format!("{}: is there already", target.display()))
@@ -145,7 +299,8 @@ fn target(wheel: &Path, plan: &Plan, args: &Args) -> Result<PathBuf> {
 }
 
 fn write(target: &Path, plan: &Plan, args: &Args) -> Result<()> {
-    if let Some(folder) = &args.out {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if args.out.is_some() {
         std::fs::create_dir_all(folder).context("cannot make the folder", folder)?;
     }
     let old = &plan.package.path;
@@ -161,10 +316,60 @@ fn write(target: &Path, plan: &Plan, args: &Args) -> Result<()> {
         std::fs::remove_file(old).context("cannot remove", old)?;
     }
     // What a run that was killed left beside the old wheel.
-    if let Some(folder) = old.parent().filter(|_| args.in_place) {
-        sweep(if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    if args.in_place {
+        sweep(folder);
     }
     Ok(())
+}
+
+/// One wheel, for people.
+fn show(to: &mut dyn Write, target: &Path, plan: &Plan, args: &Args) -> io::Result<()> {
+    writeln!(to, "{DIM}{} →{DIM:#} {BOLD}{}{BOLD:#}", plan.package.path.display(), target.display())?;
+    for finding in plan.mended.iter().filter(|_| args.fix || args.dry_run) {
+        let place = finding.member.as_ref().map(|member| quote(member.as_bytes()) + " ").unwrap_or_default();
+        writeln!(to, "  mends   {place}{}  {DIM}[{}]{DIM:#}", finding.what, finding.code.name())?;
+    }
+    if !args.dry_run {
+        return Ok(());
+    }
+    for change in &plan.changes {
+        let (verb, path) = change.strip_prefix('-').map_or(("writes", &change[..]), |path| ("drops ", path));
+        writeln!(to, "  {verb}  {}", quote(path.as_bytes()))?;
+        if let Some(text) = plan.texts.iter().find(|text| text.path == *path) {
+            differences(to, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// The lines that change.
+fn differences(to: &mut dyn Write, text: &Text) -> io::Result<()> {
+    let [before, after] = [&text.before, &text.after].map(|text| String::from_utf8_lossy(text));
+    for hunk in diffy::create_patch(&before, &after).hunks() {
+        for line in hunk.lines() {
+            let (sign, style, line) = match line {
+                diffy::Line::Delete(line) => ('-', RED, line),
+                diffy::Line::Insert(line) => ('+', GREEN, line),
+                diffy::Line::Context(_) => continue,
+            };
+            let line: String =
+                line.trim_end().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            writeln!(to, "          {style}{sign} {line}{style:#}")?;
+        }
+    }
+    Ok(())
+}
+
+/// One wheel, for programs.
+fn json(target: &Path, plan: &Plan) -> serde_json::Value {
+    let (dropped, written): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|path| path.starts_with('-'));
+    serde_json::json!({
+        "wheel": plan.package.path.to_string_lossy(),
+        "target": target.to_string_lossy(),
+        "written": written,
+        "dropped": dropped.iter().map(|path| &path[1..]).collect::<Vec<_>>(),
+        "mended": plan.mended,
+    })
 }
 
 /// By what a file is known, whatever its names.

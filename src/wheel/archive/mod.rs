@@ -10,6 +10,7 @@
 //! | [`path`] | names that may be unpacked |
 //! | [`content`] | inflating an entry |
 //! | [`head`] | the first bytes of an entry |
+//! | [`packing`] | what the headers of an entry say beyond name and content |
 //! | [`layout`] | a new archive as a list of pieces: what is copied, what is written |
 //! | [`deliver`] | carrying out a layout: whole or not at all |
 
@@ -26,6 +27,7 @@ mod end;
 mod head;
 pub mod layout;
 mod local;
+mod packing;
 mod path;
 
 pub use directory::Entry;
