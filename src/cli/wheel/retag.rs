@@ -16,6 +16,7 @@ use crate::wheel::archive::layout;
 use crate::wheel::edits::{Edits, TagEdit};
 use crate::wheel::family::{self, Way};
 use crate::wheel::package;
+use crate::wheel::policy::Verdict;
 use crate::wheel::retag::{Plan, Text};
 
 /// Arguments of `wheel retag`.
@@ -37,9 +38,12 @@ pub(super) struct Args {
     /// ABI tags, likewise
     #[arg(long, value_name = "TAGS", allow_hyphen_values = true, value_parser = abi)]
     abi: Option<TagEdit>,
-    /// Platform tags, likewise
+    /// Platform tags, likewise; `auto` sets the oldest manylinux or musllinux policy that the wheel meets
     #[arg(long, value_name = "TAGS", allow_hyphen_values = true, value_parser = platform)]
     platform: Option<TagEdit>,
+    /// For `--platform auto`: x86-64 levels that files insist on speak against no policy
+    #[arg(long, requires = "platform")]
+    allow_isa: bool,
     /// Build number; empty to erase it
     #[arg(long, value_name = "N")]
     build: Option<String>,
@@ -148,6 +152,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         } else {
             out::print(|to| show(to, &job.target, &plan, args))?;
         }
+        if let Some(verdict) = plan.platform.as_ref().and_then(|platform| platform.verdict.as_ref()) {
+            why(verdict, job.wheel, args);
+        }
     }
     if args.json {
         let json = serde_json::json!({ "dry_run": args.dry_run, "wheels": report });
@@ -161,7 +168,10 @@ fn edits(args: &Args) -> Result<(Edits, Option<Family>)> {
     let mut edits = Edits {
         python: args.python.clone(),
         abi: args.abi.clone(),
-        platform: args.platform.clone(),
+        platform: match &args.platform {
+            Some(TagEdit::Auto { .. }) => Some(TagEdit::Auto { levels: !args.allow_isa }),
+            other => other.clone(),
+        },
         build: args.build.clone(),
         name: args.name.clone(),
         local: args.local_version.clone(),
@@ -322,6 +332,27 @@ fn write(target: &Path, plan: &Plan, args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Why it is no older policy: if it is none, or if nothing is done but to tell. On stderr, since tags are the result.
+fn why(verdict: &Verdict, wheel: &Path, args: &Args) {
+    /// More are the same over and over.
+    const MOST: usize = 12;
+    let reasons: Vec<_> = verdict.deciding().collect();
+    let policy = verdict.libc.prefix();
+    match &verdict.policy {
+        None => out::warn(&format!("{}: meets no {policy} policy", wheel.display())),
+        Some(_) if args.dry_run && !reasons.is_empty() => {
+            anstream::eprintln!("{}: meets no older {policy} policy", wheel.display());
+        }
+        Some(_) => return,
+    }
+    for reason in reasons.iter().take(MOST) {
+        anstream::eprintln!("  {} {}", quote(reason.path.as_bytes()), reason.need);
+    }
+    if reasons.len() > MOST {
+        anstream::eprintln!("  and {} more", reasons.len() - MOST);
+    }
+}
+
 /// One wheel, for people.
 fn show(to: &mut dyn Write, target: &Path, plan: &Plan, args: &Args) -> io::Result<()> {
     writeln!(to, "{DIM}{} →{DIM:#} {BOLD}{}{BOLD:#}", plan.package.path.display(), target.display())?;
@@ -369,6 +400,7 @@ fn json(target: &Path, plan: &Plan) -> serde_json::Value {
         "written": written,
         "dropped": dropped.iter().map(|path| &path[1..]).collect::<Vec<_>>(),
         "mended": plan.mended,
+        "platform": plan.platform,
     })
 }
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use super::facts::Facts;
 use super::resolve;
 use super::table::{self, Dotted, Libc};
@@ -118,8 +120,18 @@ impl fmt::Display for Reason {
     }
 }
 
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut to = to.serialize_struct("Reason", 3)?;
+        to.serialize_field("since", &self.since)?;
+        to.serialize_field("path", &self.path)?;
+        to.serialize_field("need", &self.need.to_string())?;
+        to.end()
+    }
+}
+
 /// The policy of a wheel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Verdict {
     /// The C library.
     pub libc: Libc,

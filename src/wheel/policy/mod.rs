@@ -12,6 +12,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use crate::audit::expect::of_platform;
 use crate::elf;
 use crate::error::{Error, Result};
@@ -31,7 +33,7 @@ pub use table::{Dotted, Libc};
 pub use tag::Claim;
 
 /// The platform tags that a wheel has earned.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlatformTags {
     /// The tags: a policy with its other name, `linux_…` if no policy is met, or `any`.
     pub tags: Vec<String>,
