@@ -14,12 +14,19 @@ pub enum TagEdit {
     Add(Vec<String>),
     /// All but these.
     Remove(Vec<String>),
+    /// Those that the wheel has earned by its machine code. Platform tags only.
+    Auto {
+        /// An x86-64 level that a file insists on speaks against every policy.
+        levels: bool,
+    },
 }
 
 impl TagEdit {
-    /// Reads `a.b`, `+a.b` or `-a.b`.
+    /// Reads `a.b`, `+a.b` or `-a.b`; for platform tags, `auto`, too.
     pub fn parse(text: &str, what: &str) -> Result<Self, String> {
-        if let Some(more) = text.strip_prefix('+') {
+        if (text, what) == ("auto", "platform") {
+            Ok(Self::Auto { levels: true })
+        } else if let Some(more) = text.strip_prefix('+') {
             name::set(more, what).map(Self::Add)
         } else if let Some(less) = text.strip_prefix('-') {
             name::set(less, what).map(Self::Remove)
@@ -28,11 +35,11 @@ impl TagEdit {
         }
     }
 
-    /// The tags after it, sorted.
+    /// The tags after it, sorted. [`Self::Auto`] is decided elsewhere.
     pub(super) fn apply(edit: Option<&Self>, old: &[String]) -> Vec<String> {
         let old = old.iter();
         let new: BTreeSet<&String> = match edit {
-            None => old.collect(),
+            None | Some(Self::Auto { .. }) => old.collect(),
             Some(Self::Set(these)) => these.iter().collect(),
             Some(Self::Add(more)) => old.chain(more).collect(),
             Some(Self::Remove(less)) => old.filter(|tag| !less.contains(tag)).collect(),

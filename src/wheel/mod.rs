@@ -24,6 +24,7 @@
 //! | [`verify`] | all rules, and the content against RECORD |
 //! | [`manifest`] | what wheels are made of and come from, in one document |
 //! | [`sbom`] | a bill of materials in a wheel |
+//! | [`policy`] | manylinux and musllinux |
 //! | [`work`] | the same work for many entries, on all cores |
 
 pub mod archive;
@@ -41,6 +42,7 @@ pub mod manifest;
 pub mod metadata;
 pub mod name;
 pub mod package;
+pub mod policy;
 pub mod record;
 pub mod requirement;
 pub mod retag;

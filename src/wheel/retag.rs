@@ -15,6 +15,7 @@ use super::headers::Headers;
 use super::metadata::{self, MetadataEdits};
 use super::name::{Tags, WheelName};
 use super::package::Package;
+use super::policy::{self, PlatformTags};
 use super::record::{Record, Row, hash};
 use super::{check, fix, requirement};
 use crate::build::pep440::normalized_name;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub texts: Vec<Text>,
     /// What was wrong with the wheel, and is not with the new one.
     pub mended: Vec<Finding>,
+    /// How the platform tags were decided on, if that was asked for.
+    pub platform: Option<PlatformTags>,
 }
 
 impl Plan {
@@ -55,7 +58,11 @@ impl Plan {
         let mut package = if edits.fix { Package::open_to_mend(wheel) } else { Package::open(wheel) }?;
         let mended = std::mem::take(&mut package.findings);
         let refuse = |what: String| Error::failed(format!("{}: {what}", package.path.display()));
-        let (name, metadata) = names(&package, edits)?;
+        let platform = match edits.platform {
+            Some(TagEdit::Auto { levels }) => Some(policy::platform_of(&package, levels)?),
+            _ => None,
+        };
+        let (name, metadata) = names(&package, edits, platform.as_ref())?;
         for (set, what) in
             [(&name.tags.python, "Python"), (&name.tags.abi, "ABI"), (&name.tags.platform, "platform")]
         {
@@ -131,7 +138,7 @@ impl Plan {
         let plan: Vec<Planned> = plan.into_iter().map(|(_, planned)| planned).collect();
         let pieces =
             lay_out(&package.archive, &plan, epoch).map_err(|finding| finding.refusal(&package.path))?;
-        Ok(Self { package, name, pieces, changes, texts, mended })
+        Ok(Self { package, name, pieces, changes, texts, mended, platform })
     }
 
     /// Writes the new wheel: whole or not at all.
@@ -149,14 +156,21 @@ fn package_stem(package: &Package) -> &str {
 type Metadata = (Vec<u8>, Vec<u8>);
 
 /// The new file name, and METADATA if it changes.
-fn names(package: &Package, edits: &Edits) -> Result<(WheelName, Option<Metadata>)> {
+fn names(
+    package: &Package,
+    edits: &Edits,
+    platform: Option<&PlatformTags>,
+) -> Result<(WheelName, Option<Metadata>)> {
     let refuse = |what: String| Error::failed(format!("{}: {what}", package.path.display()));
     let old = &package.name;
     let mut new = old.clone();
     new.tags = Tags {
         python: TagEdit::apply(edits.python.as_ref(), &old.tags.python),
         abi: TagEdit::apply(edits.abi.as_ref(), &old.tags.abi),
-        platform: TagEdit::apply(edits.platform.as_ref(), &old.tags.platform),
+        platform: match platform {
+            Some(earned) => TagEdit::apply(None, &earned.tags),
+            None => TagEdit::apply(edits.platform.as_ref(), &old.tags.platform),
+        },
     };
     if let Some(build) = &edits.build {
         new.build = (!build.is_empty()).then(|| build.clone());

@@ -38,9 +38,12 @@ pub(super) struct Args {
     /// ABI tags, likewise
     #[arg(long, value_name = "TAGS", allow_hyphen_values = true, value_parser = abi)]
     abi: Option<TagEdit>,
-    /// Platform tags, likewise
+    /// Platform tags, likewise; `auto` sets the oldest manylinux or musllinux policy that the wheel meets
     #[arg(long, value_name = "TAGS", allow_hyphen_values = true, value_parser = platform)]
     platform: Option<TagEdit>,
+    /// For `--platform auto`: x86-64 levels that files insist on speak against no policy
+    #[arg(long, requires = "platform")]
+    allow_isa: bool,
     /// Build number; empty to erase it
     #[arg(long, value_name = "N")]
     build: Option<String>,
@@ -149,6 +152,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         } else {
             out::print(|to| show::wheel(to, &job.target, &plan, args))?;
         }
+        if let Some(verdict) = plan.platform.as_ref().and_then(|platform| platform.verdict.as_ref()) {
+            show::why(verdict, job.wheel, args);
+        }
     }
     if args.json {
         let json = serde_json::json!({ "dry_run": args.dry_run, "wheels": report });
@@ -162,7 +168,10 @@ fn edits(args: &Args) -> Result<(Edits, Option<Family>)> {
     let mut edits = Edits {
         python: args.python.clone(),
         abi: args.abi.clone(),
-        platform: args.platform.clone(),
+        platform: match &args.platform {
+            Some(TagEdit::Auto { .. }) => Some(TagEdit::Auto { levels: !args.allow_isa }),
+            other => other.clone(),
+        },
         build: args.build.clone(),
         name: args.name.clone(),
         local: args.local_version.clone(),

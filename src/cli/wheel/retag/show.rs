@@ -3,9 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use super::super::super::out::{BOLD, DIM, GREEN, RED};
+use super::super::super::out::{self, BOLD, DIM, GREEN, RED};
 use super::super::super::quote;
 use super::Args;
+use crate::wheel::policy::Verdict;
 use crate::wheel::retag::{Plan, Text};
 
 /// One wheel, for people.
@@ -46,6 +47,27 @@ fn differences(to: &mut dyn Write, text: &Text) -> io::Result<()> {
     Ok(())
 }
 
+/// Why it is no older policy: if it is none, or if nothing is done but to tell. On stderr, since tags are the result.
+pub(super) fn why(verdict: &Verdict, wheel: &Path, args: &Args) {
+    /// More are the same over and over.
+    const MOST: usize = 12;
+    let reasons: Vec<_> = verdict.deciding().collect();
+    let policy = verdict.libc.prefix();
+    match &verdict.policy {
+        None => out::warn(&format!("{}: meets no {policy} policy", wheel.display())),
+        Some(_) if args.dry_run && !reasons.is_empty() => {
+            anstream::eprintln!("{}: meets no older {policy} policy", wheel.display());
+        }
+        Some(_) => return,
+    }
+    for reason in reasons.iter().take(MOST) {
+        anstream::eprintln!("  {} {}", quote(reason.path.as_bytes()), reason.need);
+    }
+    if reasons.len() > MOST {
+        anstream::eprintln!("  and {} more", reasons.len() - MOST);
+    }
+}
+
 /// One wheel, for programs.
 pub(super) fn json(target: &Path, plan: &Plan) -> serde_json::Value {
     let (dropped, written): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|path| path.starts_with('-'));
@@ -55,6 +77,7 @@ pub(super) fn json(target: &Path, plan: &Plan) -> serde_json::Value {
         "written": written,
         "dropped": dropped.iter().map(|path| &path[1..]).collect::<Vec<_>>(),
         "mended": plan.mended,
+        "platform": plan.platform,
     })
 }
 

@@ -1,0 +1,71 @@
+//! The rule of `verify`: files hold what the platform tags of the wheel promise. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decide::{self, Need};
+use super::facts::Facts;
+use super::table::{self, Dotted, Libc};
+use super::tag::Claim;
+use crate::elf;
+use crate::wheel::finding::{Code, Finding};
+use crate::wheel::name::WheelName;
+
+/// What is found in the ELF files of a wheel: one finding a file and code. Of several policies for one C library and
+/// machine, the oldest is the promise.
+#[must_use]
+pub fn findings(files: &[Facts], name: &WheelName) -> Vec<Finding> {
+    let mut promises: BTreeMap<(Libc, String), (Dotted, &str)> = BTreeMap::new();
+    for tag in &name.tags.platform {
+        let Some(claim) = Claim::parse(tag) else { continue };
+        let promise = promises.entry((claim.libc, claim.machine)).or_insert((claim.policy.clone(), tag));
+        if claim.policy < promise.0 {
+            *promise = (claim.policy, tag);
+        }
+    }
+    let mut out = Vec::new();
+    for ((libc, machine), (policy, tag)) in &promises {
+        let files: Vec<&Facts> = files.iter().filter(|facts| elf::name(facts.machine) == *machine).collect();
+        let policy = libc.rules().at_least(policy, machine);
+        for (facts, needs) in decide::needs(&files, *libc) {
+            let mut by_code: BTreeMap<Code, BTreeSet<String>> = BTreeMap::new();
+            for need in needs.iter().filter(|need| !need.is_granted(*libc, policy, machine)) {
+                by_code.entry(code(need)).or_default().insert(short(need));
+            }
+            let find = |(code, all): (Code, BTreeSet<String>)| {
+                let all: Vec<_> = all.into_iter().collect();
+                Finding::of(code, facts.path.as_bytes(), what(code, &all.join(", "), tag))
+            };
+            out.extend(by_code.into_iter().map(find));
+        }
+    }
+    out
+}
+
+/// Without its version of glibc, a file is never loaded. The rest may be there all the same: other packages bring
+/// libraries, and newer compilers their own.
+fn code(need: &Need) -> Code {
+    match need {
+        Need::Version { version, weak: false, .. } if table::is_of_glibc(version) => Code::PolicyGlibc,
+        Need::Version { .. } => Code::PolicyVersion,
+        Need::Library(_) => Code::PolicyLibrary,
+        Need::Symbol { .. } | Need::Interpreter(_) => Code::PolicySymbol,
+        Need::Level(_) => Code::PolicyLevel,
+    }
+}
+
+fn short(need: &Need) -> String {
+    match need {
+        Need::Version { version: name, .. } | Need::Library(name) | Need::Interpreter(name) => name.clone(),
+        Need::Symbol { symbol, library } => format!("{symbol} of {library}"),
+        Need::Level(level) => format!("x86-64-v{level}"),
+    }
+}
+
+fn what(code: Code, all: &str, tag: &str) -> String {
+    match code {
+        Code::PolicyLibrary => format!("needs {all}: neither in the wheel nor allowed by {tag}"),
+        Code::PolicySymbol => format!("uses {all}, which {tag} does not allow"),
+        Code::PolicyLevel => format!("asks for {all}, and {tag} does not"),
+        _ => format!("needs {all}, which is newer than {tag} allows"),
+    }
+}
