@@ -85,9 +85,10 @@ fn finding(to: &mut dyn Write, finding: &Finding) -> io::Result<()> {
         Severity::Fault => ("fault", RED),
         Severity::Note => ("note", YELLOW),
     };
-    let names = [&finding.wheel, &finding.member].into_iter().flatten();
-    let place: String =
-        names.map(|name| format!("{BOLD}{}{BOLD:#} ", super::quote(name.as_bytes()))).collect();
-    writeln!(to, "{style}{word}{style:#}   {place}{}  {DIM}[{}]{DIM:#}", finding.what, finding.code.name())?;
+    write!(to, "{style}{word}{style:#}   ")?;
+    for name in [&finding.wheel, &finding.member].into_iter().flatten() {
+        write!(to, "{BOLD}{}{BOLD:#} ", super::quote(name.as_bytes()))?;
+    }
+    writeln!(to, "{}  {DIM}[{}]{DIM:#}", finding.what, finding.code.name())?;
     writeln!(to, "        {DIM}hint:{DIM:#} {}", finding.hint)
 }

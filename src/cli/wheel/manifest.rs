@@ -13,6 +13,7 @@ use crate::wheel::manifest::{FamilyOf, Manifest, Request, Sources, make, merge};
 
 /// Arguments of `wheel manifest`.
 #[derive(clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct Args {
     /// Wheels, and folders of wheels
     #[arg(required = true, value_name = "DIR|WHEEL")]

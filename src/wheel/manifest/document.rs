@@ -48,10 +48,12 @@ impl FormatVersion {
     /// How this program reads a document of that version.
     #[must_use]
     pub fn reading(self) -> Reading {
-        match (self.major == Self::CURRENT.major, self.minor <= Self::CURRENT.minor) {
-            (false, _) => Reading::Foreign,
-            (true, true) => Reading::Whole,
-            (true, false) => Reading::Newer,
+        if self.major != Self::CURRENT.major {
+            Reading::Foreign
+        } else if self > Self::CURRENT {
+            Reading::Newer
+        } else {
+            Reading::Whole
         }
     }
 

@@ -134,8 +134,9 @@ impl Os {
     /// Reads os-release(5): `NAME=value`, the value quoted if it needs to be.
     fn parse(text: &str) -> Option<Self> {
         let value = |name: &str| {
+            // Of several, the last counts.
             let all = text.lines().filter_map(|line| line.trim().split_once('='));
-            let value = all.filter(|(key, _)| *key == name).last()?.1;
+            let value = all.rev().find(|(key, _)| *key == name)?.1;
             let word = shlex::split(value)?.concat();
             (!word.is_empty()).then_some(word)
         };

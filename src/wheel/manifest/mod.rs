@@ -102,7 +102,7 @@ pub fn make(request: &Request) -> Result<Manifest> {
     let wheels = gather(&request.wheels)?;
     let made_from: Vec<PathBuf> = gather(&request.made_from)?.into_values().collect();
     let origins = Origins::open(&made_from)?;
-    let families = families(&request.families, wheels.keys())?;
+    let families = families(&request.families, &wheels.keys().map(String::as_str).collect())?;
     let mut ours: Vec<PathBuf> = wheels.values().cloned().collect();
     ours.extend(request.ours.iter().cloned());
     let run = Run {
@@ -158,14 +158,11 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 /// Families by file name; by an empty one, that of all others.
-fn families<'a>(
-    told: &[FamilyOf],
-    wheels: impl Iterator<Item = &'a String> + Clone,
-) -> Result<BTreeMap<String, String>> {
+fn families(told: &[FamilyOf], wheels: &BTreeSet<&str>) -> Result<BTreeMap<String, String>> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     for FamilyOf { wheel, family } in told {
         if let Some(wheel) = wheel
-            && !wheels.clone().any(|known| known == wheel)
+            && !wheels.contains(&wheel[..])
         {
             return Err(Error::usage(format!(
                 "`{}` is given a family, and is no wheel of these",
@@ -239,10 +236,10 @@ mod tests {
         for text in ["", "a.whl=", "a b", "a/b"] {
             assert!(FamilyOf::parse(text).is_err(), "{text}");
         }
-        let wheels = ["a".to_owned(), "b".to_owned()];
+        let wheels = BTreeSet::from(["a", "b"]);
         let told = [of(None, "x"), of(Some("a"), "y")];
-        assert_eq!(families(&told, wheels.iter()).unwrap()["a"], "y");
-        assert!(families(&[of(Some("c"), "y")], wheels.iter()).is_err());
-        assert!(families(&[of(None, "y"), of(None, "z")], wheels.iter()).is_err());
+        assert_eq!(families(&told, &wheels).unwrap()["a"], "y");
+        assert!(families(&[of(Some("c"), "y")], &wheels).is_err());
+        assert!(families(&[of(None, "y"), of(None, "z")], &wheels).is_err());
     }
 }

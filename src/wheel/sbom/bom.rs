@@ -2,6 +2,8 @@
 //! against the validator of CycloneDX in tests. The crates that know the whole format are either behind it (1.5) or stand on
 //! parts that nobody keeps.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -13,7 +15,8 @@ use crate::toolchain::session::hexadecimal;
 pub struct Bom {
     #[serde(rename = "$schema")]
     schema: &'static str,
-    bom_format: &'static str,
+    #[serde(rename = "bomFormat")]
+    format: &'static str,
     spec_version: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     serial_number: Option<String>,
@@ -116,7 +119,7 @@ impl Bom {
         };
         let mut bom = Self {
             schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
-            bom_format: "CycloneDX",
+            format: "CycloneDX",
             spec_version: "1.6",
             serial_number: None,
             version: 1,
@@ -157,7 +160,8 @@ pub fn purl(normalized: &str, version: Option<&str>) -> String {
             if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~') {
                 out.push(char::from(byte));
             } else {
-                out.push_str(&format!("%{byte:02X}"));
+                // Writing to a string cannot fail.
+                let _ = write!(out, "%{byte:02X}");
             }
         }
     }

@@ -187,7 +187,8 @@ fn is_for_extra(text: &str) -> bool {
 /// extension module is the package itself.
 fn is_library(entry: &Entry) -> bool {
     let Some(elf) = &entry.elf else { return false };
-    let grafted = entry.path.split('/').rev().skip(1).any(|folder| folder.ends_with(".libs"));
+    // auditwheel's folder is `NAME.libs`.
+    let grafted = entry.path.split('/').rev().skip(1).any(|folder| folder.strip_suffix(".libs").is_some());
     (elf.soname.is_some() || grafted) && !verify::is_extension(&entry.path)
 }
 
