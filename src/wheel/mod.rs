@@ -9,6 +9,7 @@
 //! | [`record`] | RECORD |
 //! | [`requirement`] | the parts of a requirement |
 //! | [`archive`] | the zip layer |
+//! | [`digest`] | the digests that are computed |
 //! | [`finding`] | what can be wrong, and what to do |
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`image`] | the content of an entry for random access |
@@ -28,6 +29,7 @@
 pub mod archive;
 pub mod check;
 pub mod diff;
+pub mod digest;
 pub mod edits;
 pub mod family;
 pub mod finding;

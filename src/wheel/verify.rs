@@ -1,22 +1,20 @@
 //! All rules of wheels, and the content of every file against RECORD. Findings are gathered, not thrown: only a file
 //! that cannot be opened is an error. Entries are inflated and hashed on all cores, piece by piece.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use crosswheel_shim::elf as shim_elf;
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use super::archive::content::Inflater;
 use super::archive::{Archive, Entry, Opened, Source};
+use super::digest::{self, Hasher};
 use super::finding::{Code, Finding, Severity};
 use super::name::WheelName;
-use super::record::{Record, Row, hash};
-use super::{check, package};
+use super::record::{Record, Row};
+use super::{check, package, work};
 use crate::audit::expect::of_platform;
 use crate::elf;
 use crate::error::{Error, Result};
@@ -24,6 +22,8 @@ use crate::error::{Error, Result};
 /// What PyPI refuses: files of this size and more that unpack to more than so many times their size.
 const RATIO: u64 = 50;
 const RATIO_FROM: u64 = 64 << 20;
+/// For less than this, another thread costs more than it gains.
+const BESIDE_FROM: u64 = 8 << 20;
 
 /// The outcome for one wheel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -143,7 +143,8 @@ pub(super) struct Contents {
     pub(super) hashes: BTreeMap<String, String>,
 }
 
-/// Inflates and hashes all entries, the largest first, so that no core is left with one at the end.
+/// Inflates and hashes all entries, the largest first, so that no core is left with one at the end. An entry that is more
+/// than the share of one core is hashed beside.
 pub(super) fn contents(
     archive: &Archive<Opened>,
     record: Option<&Record>,
@@ -152,111 +153,83 @@ pub(super) fn contents(
     let rows: HashMap<&[u8], &Row> =
         record.iter().flat_map(|record| &record.rows).map(|row| (row.path.as_bytes(), row)).collect();
     let mut order: Vec<&Entry> = archive.entries().iter().collect();
-    order.sort_by_key(|entry| std::cmp::Reverse(entry.size));
-    let next = AtomicUsize::new(0);
-    let read = Mutex::new(Contents::default());
-    let codes = Mutex::new(Vec::new());
-    let work = || {
-        while let Some(entry) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let row = rows.get(archive.name(entry)).copied();
-            let (found, hash) = content(archive, entry, row, &codes);
-            if !found.is_empty() || hash.is_some() {
-                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-                read.found.extend(found);
-                let path = || String::from_utf8_lossy(archive.name(entry)).into_owned();
-                read.hashes.extend(hash.map(|hash| (path(), hash)));
-            }
-        }
-    };
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(order.len().max(1));
-    thread::scope(|scope| {
-        for _ in 1..cores {
-            scope.spawn(work);
-        }
-        work();
+    order.sort_by_key(|entry| Reverse(entry.size));
+    let cores = work::cores();
+    let all = order.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
+    let share = (all / cores as u64).max(BESIDE_FROM);
+    let read = work::each_with(&order, Inflater::new, |inflater, entry| {
+        let row = rows.get(archive.name(entry)).copied();
+        content(archive, entry, row, inflater, cores > 1 && entry.size > share)
     });
-    let mut read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    read.found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
-    read
+    let mut out = Contents::default();
+    let mut codes = Vec::new();
+    for (entry, read) in order.iter().zip(read) {
+        let path = || String::from_utf8_lossy(archive.name(entry)).into_owned();
+        out.found.extend(read.found);
+        out.hashes.extend(read.hash.map(|hash| (path(), hash)));
+        codes.extend(read.machine.map(|machine| (path(), machine)));
+    }
+    out.found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
+    out
 }
 
-/// The digests that are computed.
-enum Hasher {
-    Sha256(Sha256),
-    Sha384(Sha384),
-    Sha512(Sha512),
+/// What is known of one entry once it was read.
+#[derive(Default)]
+struct Content {
+    /// What is wrong.
+    found: Option<Finding>,
+    /// Its hash as RECORD should have it, if RECORD has none.
+    hash: Option<String>,
+    /// What runs it, if it is an ELF file for a processor.
+    machine: Option<shim_elf::Machine>,
 }
 
-impl Hasher {
-    fn new(algorithm: &str) -> Option<Self> {
-        Some(match algorithm {
-            "sha256" => Self::Sha256(Sha256::new()),
-            "sha384" => Self::Sha384(Sha384::new()),
-            "sha512" => Self::Sha512(Sha512::new()),
-            _ => return None,
-        })
-    }
-
-    fn update(&mut self, piece: &[u8]) {
-        match self {
-            Self::Sha256(hasher) => hasher.update(piece),
-            Self::Sha384(hasher) => hasher.update(piece),
-            Self::Sha512(hasher) => hasher.update(piece),
-        }
-    }
-
-    /// As RECORD spells it, without the algorithm.
-    fn digest(self) -> String {
-        match self {
-            Self::Sha256(hasher) => hash::base64(&hasher.finalize()),
-            Self::Sha384(hasher) => hash::base64(&hasher.finalize()),
-            Self::Sha512(hasher) => hash::base64(&hasher.finalize()),
-        }
-    }
-}
-
-/// One entry: its data, its hash, its machine. The hash is given back if RECORD has none.
+/// Reads one entry. With `beside`, it is hashed by another thread.
 fn content(
     archive: &Archive<Opened>,
     entry: &Entry,
     row: Option<&Row>,
-    codes: &Mutex<Vec<(String, shim_elf::Machine)>>,
-) -> (Vec<Finding>, Option<String>) {
+    inflater: &mut Inflater,
+    beside: bool,
+) -> Content {
     /// An ELF header fits in.
     const HEAD: usize = 64;
     let path = archive.name(entry);
     let stated = row.and_then(|row| row.hash.split_once('='));
     let mut hasher = Hasher::new(stated.map_or("sha256", |(algorithm, _)| algorithm));
     let mut head = Vec::with_capacity(HEAD);
-    let streamed = archive.stream(entry, |piece| {
-        head.extend(piece.iter().take(HEAD - head.len()));
-        if let Some(hasher) = &mut hasher {
-            hasher.update(piece);
-        }
-    });
+    let mut peek = |piece: &[u8]| head.extend(piece.iter().take(HEAD - head.len()));
+    let streamed = match &mut hasher {
+        Some(hasher) if beside => digest::beside(hasher, |give| {
+            archive.hand_over(entry, inflater, |buffer, length| {
+                peek(&buffer[..length]);
+                give(buffer, length);
+            })
+        }),
+        hasher => archive.hand_over(entry, inflater, |buffer, length| {
+            peek(&buffer[..length]);
+            if let Some(hasher) = hasher {
+                hasher.update(&buffer[..length]);
+            }
+        }),
+    };
     if let Err(finding) = streamed {
-        return (vec![finding], None);
+        return Content { found: Some(finding), ..Content::default() };
     }
-    let mut found = Vec::new();
     let digest = hasher.map(Hasher::digest);
-    match (stated, &digest) {
+    let find = |code, what: String| Some(Finding::of(code, path, what));
+    let found = match (stated, &digest) {
         (Some((_, stated)), Some(digest)) if digest != stated => {
-            found.push(Finding::of(Code::RecordHashMismatch, path, "has another content than RECORD says"));
+            find(Code::RecordHashMismatch, "has another content than RECORD says".to_owned())
         }
         (Some((algorithm, _)), None) => {
-            let what = format!("has a hash by {algorithm}, which was not checked");
-            found.push(Finding::of(Code::RecordUncheckedHash, path, what));
+            find(Code::RecordUncheckedHash, format!("has a hash by {algorithm}, which was not checked"))
         }
-        _ => {}
-    }
-    if let Some(facts) = shim_elf::facts(&head).filter(|facts| !is_foreign(facts.machine)) {
-        codes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((String::from_utf8_lossy(path).into_owned(), facts.machine));
-    }
-    (found, digest.filter(|_| stated.is_none()).map(|digest| format!("sha256={digest}")))
+        _ => None,
+    };
+    let facts = shim_elf::facts(&head).filter(|facts| !is_foreign(facts.machine));
+    let hash = digest.filter(|_| stated.is_none()).map(|digest| format!("sha256={digest}"));
+    Content { found, hash, machine: facts.map(|facts| facts.machine) }
 }
 
 /// Machine code against the platform tags: `codes` are all ELF files with their machines. A debugger may carry helpers
