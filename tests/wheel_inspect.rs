@@ -68,7 +68,7 @@ fn sizes_are_those_of_unzip() {
     let mut rows = BTreeSet::new();
     for line in listing.lines().filter(|line| line.contains(':') && !line.starts_with("Archive")) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let name = line.splitn(2, &format!("{} ", words[6])).nth(1).unwrap().trim_start();
+        let name = line.split_once(&format!("{} ", words[6])).unwrap().1.trim_start();
         if !name.ends_with('/') {
             rows.insert((
                 name.to_owned(),
@@ -84,7 +84,7 @@ fn sizes_are_those_of_unzip() {
     };
     // unzip shows what is not ASCII in its own way.
     let plain = |rows: BTreeSet<(String, u64, u64)>| {
-        rows.into_iter().filter(|row| !row.0.ends_with(".txt")).collect::<BTreeSet<_>>()
+        rows.into_iter().filter(|row| !row.0.contains(".txt")).collect::<BTreeSet<_>>()
     };
     assert_eq!(plain(all.iter().map(size).collect()), plain(rows.clone()));
     assert_eq!(told["files"], rows.len());
