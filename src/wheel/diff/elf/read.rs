@@ -105,7 +105,9 @@ where
         let name =
             String::from_utf8_lossy(sections.section_name(endian, section).unwrap_or_default()).into_owned();
         let kind = section.sh_type(endian);
+        // What is not loaded is for tools, not for who runs it.
         if kind == elf::SHT_NOTE
+            && section.sh_flags(endian).0 & elf::SHF_ALLOC.0 != 0
             && let Ok(Some(notes)) = section.notes(endian, data)
         {
             noted = true;
