@@ -21,6 +21,8 @@
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`inspect`] | what is in a wheel: sizes, machine code, GPU targets, duplicates |
 //! | [`verify`] | all rules, and the content against RECORD |
+//! | [`manifest`] | what wheels are made of and come from, in one document |
+//! | [`sbom`] | a bill of materials in a wheel |
 //! | [`work`] | the same work for many entries, on all cores |
 
 pub mod archive;
@@ -33,12 +35,14 @@ pub mod fix;
 pub mod headers;
 pub mod image;
 pub mod inspect;
+pub mod manifest;
 pub mod metadata;
 pub mod name;
 pub mod package;
 pub mod record;
 pub mod requirement;
 pub mod retag;
+pub mod sbom;
 pub mod verify;
 pub mod work;
 

@@ -261,7 +261,7 @@ fn content(
 
 /// Machine code against the platform tags: `codes` are all ELF files with their machines. A debugger may carry helpers
 /// for other machines; an extension module is for this one, and so is at least something.
-fn machines(codes: &[(String, shim_elf::Machine)], name: &WheelName) -> Vec<Finding> {
+pub(super) fn machines(codes: &[(String, shim_elf::Machine)], name: &WheelName) -> Vec<Finding> {
     let platforms = &name.tags.platform;
     let pure = platforms.iter().all(|tag| tag == "any");
     let tagged: Vec<_> = platforms.iter().filter_map(|tag| of_platform(tag)).collect();
@@ -286,14 +286,14 @@ fn machines(codes: &[(String, shim_elf::Machine)], name: &WheelName) -> Vec<Find
 }
 
 /// Whether an interpreter would import it, by the tag in its name (PEP 3149, PEP 384).
-fn is_extension(path: &str) -> bool {
+pub(super) fn is_extension(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
     let stem = file.strip_suffix("so").unwrap_or_default();
     [".abi3.", ".cpython-", ".pypy3", ".graalpy"].iter().any(|mark| stem.contains(mark))
 }
 
 /// Code for a GPU or a kernel, which is none of the platform's.
-fn is_foreign(machine: shim_elf::Machine) -> bool {
+pub(super) fn is_foreign(machine: shim_elf::Machine) -> bool {
     matches!(&elf::name(machine)[..], "amdgpu" | "bpf")
 }
 
