@@ -70,14 +70,14 @@ pub(super) enum Relation {
 }
 
 /// What went wrong, and on which side.
-pub(super) type Trouble = Sides<Option<Finding>>;
+pub(super) type Trouble = Box<Sides<Option<Finding>>>;
 
-fn in_a(finding: Finding) -> Trouble {
-    Sides { a: Some(finding), b: None }
+pub(super) fn in_a(finding: Finding) -> Trouble {
+    Box::new(Sides { a: Some(finding), b: None })
 }
 
-fn in_b(finding: Finding) -> Trouble {
-    Sides { a: None, b: Some(finding) }
+pub(super) fn in_b(finding: Finding) -> Trouble {
+    Box::new(Sides { a: None, b: Some(finding) })
 }
 
 /// Compares the contents of two entries; inflates them only where it must.

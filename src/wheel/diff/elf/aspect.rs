@@ -109,7 +109,9 @@ impl Aspect {
             elf::SHT_NOTE if name == ".note.gnu.property" => Self::Properties,
             elf::SHT_NOTE => Self::Notes,
             elf::SHT_SYMTAB | elf::SHT_SYMTAB_SHNDX => Self::SymbolTable,
-            elf::SHT_REL
+            elf::SHT_STRTAB if name == ".strtab" => Self::SymbolTable,
+            elf::SHT_STRTAB
+            | elf::SHT_REL
             | elf::SHT_RELA
             | elf::SHT_RELR
             | elf::SHT_DYNAMIC
@@ -120,8 +122,6 @@ impl Aspect {
             | elf::SHT_GNU_VERNEED
             | elf::SHT_GNU_VERDEF
             | elf::SHT_GROUP => Self::Layout,
-            elf::SHT_STRTAB if name == ".strtab" => Self::SymbolTable,
-            elf::SHT_STRTAB => Self::Layout,
             _ if name == ".interp" => Self::Interpreter,
             _ if begins(UNWIND) || name.starts_with(".got") || name == ".relro_padding" => Self::Layout,
             _ if flags & elf::SHF_ALLOC.0 == 0 => Self::Other,

@@ -9,6 +9,7 @@ use object::{Endianness, FileKind, ReadRef, SectionIndex, SymbolIndex};
 
 use super::aspect::Aspect;
 use crate::elf::dynamic::Dynamic;
+use crate::toolchain::session::hexadecimal as hex;
 
 /// One ELF file.
 #[derive(Debug, Default)]
@@ -296,8 +297,4 @@ where
     };
     let Some(all) = note.gnu_properties(endian) else { return Vec::new() };
     all.map_while(Result::ok).map(one).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
