@@ -374,12 +374,12 @@ fn static_libraries_are_told_by_member() {
 #[test]
 fn large_files_are_compared_in_a_temporary_file() {
     let bench = Bench::new();
-    // 40 MB that deflate to little.
-    let source = |last: u8| format!("{SOURCE}char big[40000000] = {{1, [39999999] = {last}}};\n");
+    // 10 MB that deflate to little.
+    let source = |last: u8| format!("{SOURCE}char big[10000000] = {{1, [9999999] = {last}}};\n");
     build(&bench, "a.so", &source(3), &[]);
     build(&bench, "b.so", &source(4), &[]);
     let told = diff(&bench, &bench.at("a.so"), &bench.at("b.so"));
     assert_eq!(aspects(&told), ["data"]);
     let [section] = &told["sections"].as_array().unwrap()[..] else { panic!("{told}") };
-    assert_eq!((&section["name"], section["size"]["a"].as_u64() > Some(39_999_999)), (&".data".into(), true));
+    assert_eq!((&section["name"], section["size"]["a"].as_u64() > Some(9_999_999)), (&".data".into(), true));
 }

@@ -17,8 +17,8 @@ use crate::wheel::headers::Headers;
 
 /// Longer texts are compared as bytes.
 const TEXT: u64 = 4 << 20;
-/// Larger static libraries are compared as bytes.
-const LIBRARY: u64 = 256 << 20;
+/// Larger static libraries are compared as bytes: they are held in memory.
+const LIBRARY: u64 = 64 << 20;
 
 /// How the contents of a file differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

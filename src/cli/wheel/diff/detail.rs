@@ -21,7 +21,7 @@ pub(super) fn content(to: &mut dyn Write, entry: &EntryDiff, limit: usize) -> io
         None => writeln!(to),
         Some(Content::Wheel(diff) | Content::Metadata(diff)) => headers(to, diff, limit),
         Some(Content::Record(diff)) => record(to, diff, limit),
-        Some(Content::Text(diff)) => text(to, diff),
+        Some(Content::Text(diff)) => text(to, diff, limit),
         Some(Content::Elf(diff)) => super::elf::show(to, diff, limit),
         Some(Content::Library(diff)) => library(to, diff, limit),
         Some(Content::Binary(diff)) => match diff.first {
@@ -50,7 +50,7 @@ fn headers(to: &mut dyn Write, diff: &HeadersDiff, limit: usize) -> io::Result<(
     match &diff.body {
         Some(body) => {
             write!(to, "    body")?;
-            text(to, body)
+            text(to, body, limit)
         }
         None => Ok(()),
     }
@@ -78,7 +78,8 @@ fn record(to: &mut dyn Write, diff: &RecordDiff, limit: usize) -> io::Result<()>
     more(to, diff.rows.len(), limit)
 }
 
-fn text(to: &mut dyn Write, diff: &TextDiff) -> io::Result<()> {
+fn text(to: &mut dyn Write, diff: &TextDiff, limit: usize) -> io::Result<()> {
+    let shown = |line: &str| if limit == usize::MAX { plain(line) } else { cut(line) };
     if let Some(ends) = &diff.line_ends {
         return writeln!(to, "  only line ends: {} → {}", ends.a, ends.b);
     }
@@ -91,7 +92,7 @@ fn text(to: &mut dyn Write, diff: &TextDiff) -> io::Result<()> {
                 Some(b'+') => GREEN,
                 _ => anstyle::Style::new(),
             };
-            writeln!(to, "    {style}{}{style:#}", cut(line))?;
+            writeln!(to, "    {style}{}{style:#}", shown(line))?;
         }
     }
     if diff.left_out > 0 {
