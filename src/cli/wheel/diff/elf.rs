@@ -50,7 +50,7 @@ fn sections(to: &mut dyn Write, diff: &ElfDiff, limit: usize) -> io::Result<()> 
         limit == usize::MAX || !(layout || (there && section.aspect.is_read()))
     };
     let mut shown: Vec<&SectionDiff> = diff.sections.iter().filter(told).collect();
-    shown.sort_by_key(|section| section.aspect);
+    shown.sort_by_key(|section| (section.aspect, std::cmp::Reverse(section.size.a.max(section.size.b))));
     if shown.is_empty() {
         return Ok(());
     }
