@@ -37,6 +37,7 @@ const INIT: &str = "demo/__init__.py";
 const FOLLOWS: &str = "changed demo-1.0.dist-info/RECORD: follows";
 
 /// Each change with all that is told of it.
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn rows() -> Vec<(&'static str, Change, Vec<&'static str>)> {
     vec![
         (
@@ -410,7 +411,7 @@ fn a_reader_is_told_in_a_few_lines() {
     bench.wheel(LINUX);
     let mut parts = Parts::new("demo-1.0-cp311-cp311-manylinux_2_28_x86_64.whl");
     metadata(&mut parts, "Requires-Dist: demo-extra\n", "Requires-Dist: \u{202e}evil\u{1b}[2J\n");
-    parts.get(INIT).data = (0..30).map(|n| format!("n{n} = {n}\n")).collect::<String>().into_bytes();
+    parts.get(INIT).data = (0..30).flat_map(|n| format!("n{n} = {n}\n").into_bytes()).collect();
     let other = parts.sealed().write(bench.dir.path());
     let other = other.file_name().unwrap().to_str().unwrap();
     let out = bench.run(&["diff", LINUX, other, "--limit", "3"]);

@@ -37,7 +37,7 @@ pub fn each_with<T: Sync, R: Send, K>(
     thread::scope(|scope| {
         for _ in 1..cores().min(items.len()) {
             // Where no more threads can be had, the others do the work.
-            let _ = thread::Builder::new().spawn_scoped(scope, &one);
+            let _ = thread::Builder::new().spawn_scoped(scope, one);
         }
         one();
     });
