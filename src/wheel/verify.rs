@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use crosswheel_shim::elf as shim_elf;
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::archive::{Archive, Entry, Opened, Source};
 use super::finding::{Code, Finding, Severity};
 use super::name::WheelName;
+use super::policy::{self, Facts, Gather};
 use super::record::{Record, Row, hash};
 use super::{check, package};
 use crate::audit::expect::of_platform;
@@ -156,10 +156,11 @@ pub(super) fn contents(
     let next = AtomicUsize::new(0);
     let read = Mutex::new(Contents::default());
     let codes = Mutex::new(Vec::new());
+    let promised = name.is_some_and(policy::promises);
     let work = || {
         while let Some(entry) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let row = rows.get(archive.name(entry)).copied();
-            let (found, hash) = content(archive, entry, row, &codes);
+            let (found, hash) = content(archive, entry, row, promised, &codes);
             if !found.is_empty() || hash.is_some() {
                 let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
                 read.found.extend(found);
@@ -178,6 +179,7 @@ pub(super) fn contents(
     let mut read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
     let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
     read.found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
+    read.found.extend(name.into_iter().flat_map(|name| policy::findings(&codes, name)));
     read
 }
 
@@ -221,16 +223,15 @@ fn content(
     archive: &Archive<Opened>,
     entry: &Entry,
     row: Option<&Row>,
-    codes: &Mutex<Vec<(String, shim_elf::Machine)>>,
+    promised: bool,
+    codes: &Mutex<Vec<Facts>>,
 ) -> (Vec<Finding>, Option<String>) {
-    /// An ELF header fits in.
-    const HEAD: usize = 64;
     let path = archive.name(entry);
     let stated = row.and_then(|row| row.hash.split_once('='));
     let mut hasher = Hasher::new(stated.map_or("sha256", |(algorithm, _)| algorithm));
-    let mut head = Vec::with_capacity(HEAD);
+    let mut gather = Gather::new(promised);
     let streamed = archive.stream(entry, |piece| {
-        head.extend(piece.iter().take(HEAD - head.len()));
+        gather.push(piece);
         if let Some(hasher) = &mut hasher {
             hasher.update(piece);
         }
@@ -250,51 +251,43 @@ fn content(
         }
         _ => {}
     }
-    if let Some(facts) = shim_elf::facts(&head).filter(|facts| !is_foreign(facts.machine)) {
-        codes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((String::from_utf8_lossy(path).into_owned(), facts.machine));
+    match gather.finish(path) {
+        Ok(facts) => codes.lock().unwrap_or_else(PoisonError::into_inner).extend(facts),
+        Err(error) => {
+            let what = format!("was not held against the platform tag: {error}");
+            found.push(Finding::of(Code::PolicyUnknown, path, what));
+        }
     }
     (found, digest.filter(|_| stated.is_none()).map(|digest| format!("sha256={digest}")))
 }
 
 /// Machine code against the platform tags: `codes` are all ELF files with their machines. A debugger may carry helpers
 /// for other machines; an extension module is for this one, and so is at least something.
-fn machines(codes: &[(String, shim_elf::Machine)], name: &WheelName) -> Vec<Finding> {
+fn machines(codes: &[Facts], name: &WheelName) -> Vec<Finding> {
     let platforms = &name.tags.platform;
     let pure = platforms.iter().all(|tag| tag == "any");
     let tagged: Vec<_> = platforms.iter().filter_map(|tag| of_platform(tag)).collect();
     if !pure && tagged.len() != platforms.len() {
         return Vec::new();
     }
-    let none = !codes.iter().any(|(_, machine)| tagged.contains(machine));
-    let wrong = codes.iter().filter(|(_, machine)| !tagged.contains(machine));
-    let tell = |(path, machine): &(String, shim_elf::Machine)| {
-        let extension = is_extension(path);
+    let none = !codes.iter().any(|facts| tagged.contains(&facts.machine));
+    let wrong = codes.iter().filter(|facts| !tagged.contains(&facts.machine));
+    let tell = |facts: &Facts| {
+        let extension = facts.is_extension();
         let code = match (pure, extension || none) {
             (true, _) if extension => Code::PureWithExtension,
             (true, _) => Code::PureWithCode,
             (false, true) => Code::WrongMachine,
             (false, false) => Code::OtherMachine,
         };
-        let what =
-            format!("is code for {}, and the wheel is tagged {}", elf::name(*machine), platforms.join("."));
-        Finding::of(code, path.as_bytes(), what)
+        let what = format!(
+            "is code for {}, and the wheel is tagged {}",
+            elf::name(facts.machine),
+            platforms.join(".")
+        );
+        Finding::of(code, facts.path.as_bytes(), what)
     };
     wrong.map(tell).collect()
-}
-
-/// Whether an interpreter would import it, by the tag in its name (PEP 3149, PEP 384).
-fn is_extension(path: &str) -> bool {
-    let file = path.rsplit('/').next().unwrap_or_default();
-    let stem = file.strip_suffix("so").unwrap_or_default();
-    [".abi3.", ".cpython-", ".pypy3", ".graalpy"].iter().any(|mark| stem.contains(mark))
-}
-
-/// Code for a GPU or a kernel, which is none of the platform's.
-fn is_foreign(machine: shim_elf::Machine) -> bool {
-    matches!(&elf::name(machine)[..], "amdgpu" | "bpf")
 }
 
 fn lossy<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {

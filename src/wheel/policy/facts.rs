@@ -72,13 +72,20 @@ fn machine(head: &[u8]) -> Option<Machine> {
 }
 
 /// Gathers the facts of one file while its content goes by.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gather {
+    whole: bool,
     head: Vec<u8>,
     found: Option<(Machine, Writer)>,
 }
 
 impl Gather {
+    /// Begins a file. Unless it is wanted as a whole, there will be its machine and no more.
+    #[must_use]
+    pub fn new(whole: bool) -> Self {
+        Self { whole, head: Vec::with_capacity(HEAD), found: None }
+    }
+
     /// Takes the next piece.
     pub fn push(&mut self, piece: &[u8]) {
         let missing = HEAD - self.head.len();
@@ -93,7 +100,7 @@ impl Gather {
 
     /// Begins an image as soon as there is enough of a header.
     fn decide(&mut self) {
-        if self.head.len() == HEAD {
+        if self.head.len() == HEAD && self.whole {
             self.found = machine(&self.head).map(|machine| {
                 let mut writer = Writer::default();
                 writer.push(&self.head);
@@ -106,9 +113,8 @@ impl Gather {
     pub fn finish(self, path: &[u8]) -> io::Result<Option<Facts>> {
         let path = String::from_utf8_lossy(path);
         let Some((machine, writer)) = self.found else {
-            // A header of 32 bits is shorter than what is waited for.
-            let machine = machine(&self.head).filter(|_| self.head.len() < HEAD);
-            return Ok(machine.map(|machine| Facts::read(&path, machine, &self.head[..])));
+            let bare = |machine| Facts::read(&path, machine, &[][..]);
+            return Ok(machine(&self.head).map(bare));
         };
         Ok(Some(Facts::read(&path, machine, &writer.finish()?.data)))
     }
@@ -157,7 +163,7 @@ fn look<S: Source>(archive: &Archive<S>, entry: &Entry) -> Result<Looked, crate:
     let head = archive.head(entry, HEAD)?;
     let path = archive.name(entry);
     if machine(&head).is_some() {
-        let mut gather = Gather::default();
+        let mut gather = Gather::new(true);
         archive.stream(entry, |piece| gather.push(piece))?;
         return Ok(match gather.finish(path) {
             Ok(facts) => facts.map_or(Looked::Plain, Looked::Elf),
