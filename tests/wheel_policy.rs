@@ -360,8 +360,7 @@ fn verify_holds_the_files_against_the_oldest_policy_of_the_tag() {
     let name = "demo.cpython-311.so";
     let new = code("x86_64", name, new, &marked);
     let promise = "manylinux2014_x86_64.manylinux_2_28_x86_64";
-    let wheel_of = |folder: &str, platform: &str, files| wheel(&bench, folder, platform, files);
-    let old = wheel_of("old", promise, &[(name, new.clone())]);
+    let old = wheel(&bench, "old", promise, &[(name, new.clone())]);
     assert_eq!(
         found(&bench, &old),
         [
@@ -381,7 +380,7 @@ fn verify_holds_the_files_against_the_oldest_policy_of_the_tag() {
         ]
     );
     // What promises nothing is not held to anything.
-    let plain = wheel_of("plain", "linux_x86_64", &[(name, new.clone())]);
+    let plain = wheel(&bench, "plain", "linux_x86_64", &[(name, new.clone())]);
     assert_eq!(found(&bench, &plain), Vec::<String>::new());
     // A plugin beside files that are loaded is for those who have what it needs; what an extension needs is for all.
     let needs: Needs<'_> = &[("libc.so.6", &["GLIBC_2.28"])];
@@ -391,10 +390,10 @@ fn verify_holds_the_files_against_the_oldest_policy_of_the_tag() {
         let needs = if linked { needs } else { PLAIN };
         let extension = code("x86_64", name, needs, &["-Wl,-rpath,$ORIGIN"]);
         let files = [(name, extension), ("libplugin.so", plugin.clone())];
-        let wheel = wheel_of(severity, promise, &files);
-        let found = found(&bench, &wheel);
+        let made = wheel(&bench, severity, promise, &files);
+        let found = found(&bench, &made);
         assert!(found.len() == 1 && found[0].starts_with(&format!("{severity} libplugin.so")), "{found:?}");
     }
-    let alone = wheel_of("alone", promise, &[("libplugin.so", plugin)]);
+    let alone = wheel(&bench, "alone", promise, &[("libplugin.so", plugin)]);
     assert!(found(&bench, &alone)[0].starts_with("fault policy-glibc"));
 }

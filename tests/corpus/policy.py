@@ -56,7 +56,7 @@ def main():
         theirs = oracle(wheel, arguments.tools.absolute(), arguments.cache)
         retag = ["retag", "--platform", "auto", "--dry-run", "--json", "--out", "/nonexistent", wheel]
         report = run(arguments.crosswheel, *retag)
-        if "[wheel-tags-disagree]" in report.get("refused", ""):
+        if "retag --fix" in report.get("refused", ""):
             report = run(arguments.crosswheel, *retag, "--fix")
         if "refused" in report:
             ours, why = "refused", report["refused"]
