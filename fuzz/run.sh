@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-600}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- argv response plan record_json elf record diagnostics zip wheel_record wheel_name
+[ $# -gt 0 ] || set -- argv response plan record_json elf record diagnostics zip wheel wheel_record wheel_headers wheel_name gpu
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 coverage='-sanitizer-coverage-level=4 -sanitizer-coverage-inline-8bit-counters -sanitizer-coverage-pc-table
@@ -17,6 +17,7 @@ flags='--cfg fuzzing -C codegen-units=1 -C passes=sancov-module'
 for flag in $coverage; do flags="$flags -C llvm-args=$flag"; done
 RUSTFLAGS=$flags cargo build --release --locked --target "$host" --bins
 
+python3 seeds.py corpus
 for target; do
     mkdir -p "corpus/$target" "artifacts/$target"
     echo "fuzzing $target for $seconds s"

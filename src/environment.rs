@@ -1,4 +1,7 @@
-//! Every environment variable that crosswheel reads or sets, in one table; the reference is made from it.
+//! Every environment variable that crosswheel reads or sets, in one table; the reference is made from it. Those that
+//! a manifest only notes are in [`crate::wheel::manifest`].
+
+use crate::error::{Error, Result};
 
 /// One variable.
 #[derive(Debug)]
@@ -73,6 +76,18 @@ variables! {
     TMPDIR: Both, "Folder of temporary files, by which probes are known. The work area of `build` is made in it, and the build's own lies in the work area.";
     VIRTUAL_ENV: Set, "The isolated environment of a build.";
     XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, plans for `explain`.";
+}
+
+/// The time that goes into products, if the caller says one: seconds since 1970.
+pub fn source_date_epoch() -> Result<Option<u64>> {
+    let Some(text) = std::env::var_os(SOURCE_DATE_EPOCH).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let number = text.to_str().and_then(|text| text.trim().parse().ok());
+    number.map(Some).ok_or_else(|| {
+        Error::usage(format!("SOURCE_DATE_EPOCH is `{}`, which is no number of seconds", text.display()))
+            .hint("`git log -1 --format=%ct` gives that of a commit")
+    })
 }
 
 #[cfg(test)]

@@ -19,6 +19,21 @@ fn the_reference_page_is_what_the_code_says() {
 }
 
 #[test]
+fn the_schema_of_manifests_is_what_the_code_says() {
+    hold("docs/manifest.schema.json", &crosswheel::wheel::manifest::document::schema());
+}
+
+#[test]
+fn the_page_of_manifests_has_every_code() {
+    use crosswheel::wheel::{Severity, manifest::finding::Code};
+    let row = |code: &Code| {
+        let severity = if code.severity() == Severity::Fault { "fault" } else { "note" };
+        format!("| `{}` | {severity} | {} |\n", code.name(), code.hint())
+    };
+    hold_table("docs/manifest.md", &Code::ALL.iter().map(row).collect::<String>());
+}
+
+#[test]
 fn every_page_that_the_readme_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let readme = fs::read_to_string(root.join("README.md")).expect("the README is there");
@@ -37,8 +52,13 @@ fn the_page_of_wheels_has_every_code() {
         format!("| `{}` | {severity} | {} |\n", code.name(), code.hint())
     };
     let table: String = Code::ALL.iter().map(row).collect();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wheel.md");
-    let page = fs::read_to_string(path).expect("docs/wheel.md is there");
+    hold_table("docs/wheel.md", &table);
+}
+
+/// Holds the table of codes at the end of a page.
+fn hold_table(path: &str, table: &str) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let page = fs::read_to_string(page).expect("the page is there");
     let (text, _) = page.split_once("| code | | what to do |\n").unwrap_or((&page, ""));
-    hold("docs/wheel.md", &format!("{text}| code | | what to do |\n|---|---|---|\n{table}"));
+    hold(path, &format!("{text}| code | | what to do |\n|---|---|---|\n{table}"));
 }

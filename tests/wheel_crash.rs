@@ -38,24 +38,56 @@ fn start(bench: &Bench, args: &[&str]) -> Child {
     command.env_remove("SOURCE_DATE_EPOCH").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Kills a run after so many parts of `whole`; false if it was done before.
-fn killed(bench: &Bench, args: &[&str], whole: Duration, part: f64) -> bool {
+/// When to kill a run.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// After so many per cent of the time that a run takes.
+    Time(u32),
+    /// Once so many per cent of the new wheel are written.
+    Written(u64),
+}
+
+/// Moments over the whole of a run, and a little beyond: by the clock and by what is written, in turn.
+fn moments(count: u32) -> impl Iterator<Item = Moment> {
+    (0..count).map(move |at| {
+        if at % 2 == 0 { Moment::Time(110 * at / count) } else { Moment::Written((100 * at / count).into()) }
+    })
+}
+
+/// Kills a run in the moment; false if it was done before. `time` is what the shortest run took.
+fn killed(bench: &Bench, args: &[&str], folder: &str, time: &mut Duration, moment: Moment) -> bool {
+    // The new wheel is about as large as the old one.
+    let size = fs::metadata(bench.at(LINUX)).unwrap().len();
+    let began = Instant::now();
     let mut child = start(bench, args);
-    std::thread::sleep(whole.mul_f64(part));
-    // SIGKILL.
-    child.kill().unwrap();
-    !child.wait().unwrap().success()
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{args:?}");
+            *time = began.elapsed().min(*time);
+            return false;
+        }
+        let due = match moment {
+            Moment::Time(part) => began.elapsed() * 100 >= *time * part,
+            Moment::Written(part) => {
+                let written =
+                    rests(bench, folder).first().map(|name| fs::metadata(bench.at(folder).join(name)));
+                let written = written.and_then(Result::ok).map_or(0, |there| there.len());
+                written > 0 && written * 100 >= size * part
+            }
+        };
+        if due {
+            // SIGKILL.
+            child.kill().unwrap();
+            return !child.wait().unwrap().success();
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
 }
 
 fn whole(bench: &Bench, args: &[&str]) -> Duration {
     let began = Instant::now();
     assert!(start(bench, args).wait().unwrap().success(), "{args:?}");
     began.elapsed()
-}
-
-/// Moments spread over the time that a run takes, and a little beyond.
-fn moments(count: u32) -> impl Iterator<Item = f64> {
-    (0..count).map(move |at| (f64::from(at) + 0.5) / f64::from(count) * 1.1)
 }
 
 fn rests(bench: &Bench, folder: &str) -> Vec<String> {
@@ -73,15 +105,15 @@ fn a_run_in_place_that_is_killed_leaves_the_old_wheel_or_the_new_one() {
     whole(&bench, &edits[0]);
     whole(&bench, &edits[1]);
     let without = fs::read(&wheel).unwrap();
-    let time = whole(&bench, &edits[0]);
+    let mut time = whole(&bench, &edits[0]);
     let with = fs::read(&wheel).unwrap();
     assert!(with != without);
     let (mut is_with, mut stopped, mut left) = (true, 0, 0);
-    for part in moments(25) {
-        stopped += u32::from(killed(&bench, &edits[usize::from(is_with)], time, part));
+    for moment in moments(25) {
+        stopped += u32::from(killed(&bench, &edits[usize::from(is_with)], "", &mut time, moment));
         let there = fs::read(&wheel).unwrap();
         let now = there == with;
-        assert!(now || there == without, "torn at {part}");
+        assert!(now || there == without, "torn at {moment:?}");
         is_with = now;
         left += rests(&bench, "").len();
         assert!(rests(&bench, "").len() <= 1, "the rest of the run before is swept away");
@@ -99,14 +131,14 @@ fn a_run_to_a_folder_that_is_killed_leaves_nothing_or_the_new_wheel() {
     let wheel = large(bench.dir.path(), LARGE);
     let old = fs::read(&wheel).unwrap();
     let args = ["--out", "out", LINUX, "--build", "7"];
-    let time = whole(&bench, &args);
+    let mut time = whole(&bench, &args);
     let new = fs::read(bench.at("out").join(OTHER)).unwrap();
     let (mut stopped, mut left) = (0, 0);
-    for part in moments(25) {
+    for moment in moments(25) {
         let _ = fs::remove_file(bench.at("out").join(OTHER));
-        stopped += u32::from(killed(&bench, &args, time, part));
+        stopped += u32::from(killed(&bench, &args, "out", &mut time, moment));
         if let Ok(there) = fs::read(bench.at("out").join(OTHER)) {
-            assert!(there == new, "torn at {part}");
+            assert!(there == new, "torn at {moment:?}");
         }
         left += rests(&bench, "out").len();
         assert!(rests(&bench, "out").len() <= 1, "the rest of the run before is swept away");
@@ -126,18 +158,18 @@ fn a_run_that_renames_in_place_and_is_killed_leaves_one_of_both_or_both() {
     let old = fs::read(&wheel).unwrap();
     let args = ["--in-place", LINUX, "--build", "7"];
     fs::write(bench.at(LINUX), &old).unwrap();
-    let time = whole(&bench, &args);
+    let mut time = whole(&bench, &args);
     let new = fs::read(bench.at(OTHER)).unwrap();
-    for part in moments(10) {
+    for moment in moments(10) {
         let _ = fs::remove_file(bench.at(OTHER));
         fs::write(bench.at(LINUX), &old).unwrap();
-        killed(&bench, &args, time, part);
+        killed(&bench, &args, "", &mut time, moment);
         let (old_there, new_there) = (fs::read(bench.at(LINUX)), fs::read(bench.at(OTHER)));
-        assert!(old_there.is_ok() || new_there.is_ok(), "lost at {part}");
+        assert!(old_there.is_ok() || new_there.is_ok(), "lost at {moment:?}");
         assert!(
             old_there.is_ok_and(|there| there == old) || new_there.as_ref().is_ok_and(|there| *there == new)
         );
-        assert!(new_there.is_err() || new_there.is_ok_and(|there| there == new), "torn at {part}");
+        assert!(new_there.is_err() || new_there.is_ok_and(|there| there == new), "torn at {moment:?}");
     }
 }
 

@@ -17,7 +17,7 @@ fn package(bench: &Bench, name: &str, version: &str, requires: &[&str]) -> Strin
     let file = format!("{name}-{version}-py3-none-any.whl");
     let mut parts = Parts::new(&file);
     parts.info = format!("{name}-{version}.dist-info");
-    let lines: String = requires.iter().map(|one| format!("Requires-Dist: {one}\n")).collect();
+    let lines = requires.iter().fold(String::new(), |lines, one| lines + "Requires-Dist: " + one + "\n");
     for raw in &mut parts.entries {
         let path = String::from_utf8(raw.name.clone()).unwrap();
         raw.name = path

@@ -76,13 +76,9 @@ impl Rest<'_> {
         self.separator();
         for (word, value) in words {
             if self.take(word) {
-                let after = self.0;
+                // `1.0dev_` has a separator without a number, and is a version.
                 self.separator();
-                let number = self.number().unwrap_or_else(|| {
-                    self.0 = after;
-                    0
-                });
-                return Some((*value, number));
+                return Some((*value, self.number().unwrap_or(0)));
             }
         }
         self.0 = start;

@@ -13,6 +13,7 @@ mod doctor;
 mod env;
 mod explain;
 mod log;
+mod manifest;
 mod out;
 pub mod reference;
 mod run;
@@ -43,6 +44,8 @@ enum Verb {
     Audit(audit::Args),
     /// Show what is in wheels, give them other tags or metadata, and verify them
     Wheel(wheel::Args),
+    /// Hold manifests of wheels against the wheels
+    Manifest(manifest::Args),
     /// Look for compilers, Pythons and caches, and say what is missing
     Doctor(doctor::Args),
     /// Print the reference page, man pages or completions
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Verb::Log(args) => log::run(args),
         Verb::Audit(args) => audit::run(args),
         Verb::Wheel(args) => wheel::run(args),
+        Verb::Manifest(args) => manifest::run(&args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Reference(args) => reference::run(&args),
     };

@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use super::Cli;
 use crate::environment::{Role, VARIABLES};
 use crate::error::{Exit, IoContext, Result};
+use crate::wheel::manifest;
 
 /// Arguments of `reference`.
 #[derive(clap::Args)]
@@ -73,6 +74,14 @@ pub fn page() -> String {
             Role::Both => "read, set",
         };
         let _ = writeln!(out, "| `{}` | {role} | {} |", variable.name, variable.what);
+    }
+    let notes = "`wheel manifest` notes these, if they are set";
+    let _ = write!(out, "\n{notes}:\n\n| name | set by |\n|---|---|\n");
+    for name in manifest::environment::VARIABLES {
+        let _ = writeln!(out, "| `{name}` | you |");
+    }
+    for (name, service) in manifest::ci::variables() {
+        let _ = writeln!(out, "| `{name}` | {service} |");
     }
     out
 }

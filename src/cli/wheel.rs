@@ -1,5 +1,7 @@
 //! `crosswheel wheel`: shows what is in wheels, verifies and compares them, gives them other tags or metadata.
 
+use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -8,7 +10,9 @@ use crate::error::Result;
 
 mod diff;
 mod inspect;
+mod manifest;
 mod retag;
+mod sbom;
 mod verify;
 
 /// Arguments of `wheel`.
@@ -24,10 +28,14 @@ enum Verb {
     Inspect(inspect::Args),
     /// Show why two wheels differ: names, headers, files, what is in ELF files, and how it is packed
     Diff(diff::Args),
-    /// Change tags, build number, name, local version or requirements, without inflating anything
+    /// Change tags, build number, name, local version or requirements, and mend what is wrong
     Retag(Box<retag::Args>),
     /// Hold wheels against the rules of their formats, and their content against RECORD
     Verify(verify::Args),
+    /// Tell what wheels are made of, and where they come from, in one document
+    Manifest(manifest::Args),
+    /// Put a bill of materials into wheels: what they require, and the libraries that are in them
+    Sbom(sbom::Args),
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
@@ -36,5 +44,23 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         Verb::Diff(args) => diff::run(&args),
         Verb::Retag(args) => retag::run(&args),
         Verb::Verify(args) => verify::run(&args),
+        Verb::Manifest(args) => manifest::run(&args),
+        Verb::Sbom(args) => sbom::run(&args),
     }
+}
+
+/// A line on the terminal while all content of a large wheel is read.
+fn reading<T>(wheel: &Path, read: impl FnOnce() -> T) -> T {
+    /// Smaller wheels are read before the line is.
+    const LARGE: u64 = 64 << 20;
+    let large = || std::fs::metadata(wheel).is_ok_and(|there| there.len() >= LARGE);
+    let shown = std::io::stderr().is_terminal() && large();
+    if shown {
+        anstream::eprint!("reading {}", wheel.display());
+    }
+    let outcome = read();
+    if shown {
+        anstream::eprint!("\r\x1b[K");
+    }
+    outcome
 }

@@ -107,7 +107,8 @@ impl Inside {
         }
         match &self.head {
             Some(_) => Ok(true),
-            None if bytes.len() as u64 >= MOST_HEAD.min(self.size) => Err(TOO_LONG.to_owned()),
+            None if bytes.len() as u64 >= self.size => Err("the list of the bundle is cut short".to_owned()),
+            None if bytes.len() as u64 >= MOST_HEAD => Err(TOO_LONG.to_owned()),
             None => Ok(false),
         }
     }

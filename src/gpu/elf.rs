@@ -11,6 +11,8 @@ use super::{Bundle, CodeObject, Damage, Form, Listing, bundle};
 
 const FATBIN: &[u8] = b".hip_fatbin";
 const WRAPPERS: &[u8] = b".hipFatBinSegment";
+/// NVIDIA's bundles: for the linker of devices, and linked.
+const NVIDIA: &[&[u8]] = &[b".nv_fatbin", b"__nv_relfatbin"];
 const KPACK: &[u8] = b".rocm_kpack_ref";
 /// A record of `.hipFatBinSegment`: magic, version, address of a bundle, unused.
 const WRAPPER: u64 = 24;
@@ -46,7 +48,7 @@ fn sections<'d, Elf: FileHeader<Endian = Endianness>, R: ReadRef<'d>>(
             FATBIN => {
                 let (at, size) = (section.sh_offset(endian).into(), section.sh_size(endian).into());
                 listing.bundles.extend(bundle::read(file.part(at, size)?)?);
-                listing.bytes += size;
+                listing.bytes = listing.bytes.saturating_add(size);
                 found = true;
             }
             WRAPPERS => {
@@ -55,6 +57,11 @@ fn sections<'d, Elf: FileHeader<Endian = Endianness>, R: ReadRef<'d>>(
                 found = true;
             }
             KPACK => (listing.kpack, found) = (true, true),
+            name if NVIDIA.contains(&name) => {
+                let size: u64 = section.sh_size(endian).into();
+                listing.nvidia = listing.nvidia.saturating_add(size);
+                found = true;
+            }
             _ => {}
         }
     }

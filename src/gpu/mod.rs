@@ -44,8 +44,10 @@ pub struct Listing {
     pub bundles: Vec<Bundle>,
     /// Records in `.hipFatBinSegment`, by which the runtime finds bundles; `None` if there is no such section.
     pub wrappers: Option<u64>,
-    /// Bytes of the file that are GPU code: of `.hip_fatbin`, or of the whole file.
+    /// Bytes of the file that are code for AMD GPUs: of `.hip_fatbin`, or of the whole file.
     pub bytes: u64,
+    /// Bytes of it that are for NVIDIA's, which are not looked into.
+    pub nvidia: u64,
     /// The kernels are in a kpack archive beside the library, which says so (`.rocm_kpack_ref`).
     pub kpack: bool,
 }

@@ -1,6 +1,6 @@
 //! What to change in a wheel, as it is asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{name, requirement};
 use crate::build::pep440::{Version, normalized_name};
@@ -74,8 +74,9 @@ pub struct Edits {
     pub suffix: Option<String>,
     /// The local part of the version; empty to erase it.
     pub local: Option<String>,
-    /// Name and version of packages that are given the same edits: what requires them follows them.
-    pub siblings: Vec<(String, String)>,
+    /// Packages that are given the same edits, by their normalised names, with their versions: what requires them
+    /// follows them.
+    pub siblings: BTreeMap<String, BTreeSet<String>>,
     /// The variant that the wheel becomes.
     pub variant: Option<Variant>,
     /// Mend what can be mended.

@@ -114,7 +114,7 @@ codes! {
     /// WHEEL and the file name have other build numbers.
     WheelBuildDisagrees = "wheel-build-disagrees", Fault, "restore the file name, or let `crosswheel wheel retag --fix` take its build number over";
     /// RECORD or WHEEL ends its lines as Windows does.
-    Crlf = "crlf", Note, "some tools stumble over it; `crosswheel wheel retag` writes plain line ends";
+    Crlf = "crlf", Note, "readers take both ends of lines; `crosswheel wheel retag` writes plain ones";
     /// The variant label of the file name and variant.json disagree.
     VariantDisagrees = "variant-disagrees", Fault, "a label goes with a variant.json of exactly this variant; restore the file name";
 

@@ -1,7 +1,7 @@
 //! METADATA edited as bytes (PyPA, core metadata): headers are put in, taken out or replaced; all other headers, the
 //! body, folding and line ends stay as they are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::headers::{Header, Headers};
 use super::name::same_version;
@@ -41,10 +41,19 @@ pub struct Moved {
 /// Carries the changes out.
 pub fn edit(metadata: &mut Headers, edits: &MetadataEdits) {
     let before = metadata.headers.clone();
+    let mut moved: HashMap<String, Vec<&Moved>> = HashMap::new();
+    for one in &edits.moved {
+        moved.entry(normalized_name(&one.from)).or_default().push(one);
+    }
     for header in metadata.headers.iter_mut().filter(|header| header.is(REQUIRES)) {
-        let name = requirement::name(&header.value()).to_owned();
-        if let Some(moved) = edits.moved.iter().find(|moved| requirement::asks_for(&name, &moved.from)) {
-            follow(header, moved);
+        if let Some(moved) = moved.get(&normalized_name(requirement::name(&header.value()))) {
+            moved
+                .iter()
+                .filter_map(|one| one.version.as_ref())
+                .for_each(|(old, new)| repin(header, old, new));
+            if let Some(name) = moved.iter().find_map(|one| one.name.as_ref()) {
+                rename(header, name);
+            }
         }
     }
     for name in &edits.remove {
@@ -105,26 +114,26 @@ fn behind_requirements(metadata: &Headers) -> usize {
         .map_or(metadata.headers.len(), |at| at + 1)
 }
 
-/// Lets a requirement of a package follow it to another name, and a pin to another local version. `==1.0` matches any
-/// local version (PEP 440); only a pin with a local part of its own, or by `===`, has to follow.
-fn follow(header: &mut Header, moved: &Moved) {
-    // What is not UTF-8 was refused with the requirement.
-    let text = String::from_utf8_lossy(header.raw_value()).into_owned();
-    if let Some((old, new)) = &moved.version {
-        let pins = text.split(';').next().unwrap_or_default();
-        for (at, _) in pins.rmatch_indices("==") {
-            let (start, version) = version_at(pins, at + 2);
-            let arbitrary = pins[..at].ends_with('=') || pins[at..].starts_with("===");
-            if (version.contains('+') || arbitrary) && same_version(version, old) {
-                header.splice(start..start + version.len(), new);
-            }
+/// Lets a requirement follow a package to another local version. `==1.0` matches any (PEP 440); only a pin with a local
+/// part of its own, or by `===`, has to follow.
+fn repin(header: &mut Header, old: &str, new: &str) {
+    let Ok(text) = std::str::from_utf8(header.raw_value()).map(str::to_owned) else { return };
+    let pins = text.split(';').next().unwrap_or_default();
+    // From the end, so that what is still to be looked at stays in its place.
+    for (at, _) in pins.rmatch_indices("==") {
+        let (start, version) = version_at(pins, at + 2);
+        let arbitrary = pins[..at].ends_with('=') || pins[at..].starts_with("===");
+        if (version.contains('+') || arbitrary) && same_version(version, old) {
+            header.splice(start..start + version.len(), new);
         }
     }
-    if let Some(new) = &moved.name {
-        let start = text.len() - text.trim_start().len();
-        let end = start + requirement::name(&text).len();
-        header.splice(start..end, new);
-    }
+}
+
+/// Lets a requirement follow a package to another name.
+fn rename(header: &mut Header, new: &str) {
+    let Ok(text) = std::str::from_utf8(header.raw_value()).map(str::to_owned) else { return };
+    let start = text.len() - text.trim_start().len();
+    header.splice(start..start + requirement::name(&text).len(), new);
 }
 
 /// The version in a requirement behind an operator, and where it begins.

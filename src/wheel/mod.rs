@@ -9,6 +9,7 @@
 //! | [`record`] | RECORD |
 //! | [`requirement`] | the parts of a requirement |
 //! | [`archive`] | the zip layer |
+//! | [`digest`] | the digests that are computed |
 //! | [`finding`] | what can be wrong, and what to do |
 //! | [`package`] | a wheel that was opened: its name, its archive, its dist-info |
 //! | [`image`] | the content of an entry for random access |
@@ -21,12 +22,15 @@
 //! | [`retag`] | other tags, build number, name, version, requirements |
 //! | [`inspect`] | what is in a wheel: sizes, machine code, GPU targets, duplicates |
 //! | [`verify`] | all rules, and the content against RECORD |
+//! | [`manifest`] | what wheels are made of and come from, in one document |
+//! | [`sbom`] | a bill of materials in a wheel |
 //! | [`policy`] | manylinux and musllinux |
 //! | [`work`] | the same work for many entries, on all cores |
 
 pub mod archive;
 pub mod check;
 pub mod diff;
+pub mod digest;
 pub mod edits;
 pub mod family;
 pub mod finding;
@@ -34,6 +38,7 @@ pub mod fix;
 pub mod headers;
 pub mod image;
 pub mod inspect;
+pub mod manifest;
 pub mod metadata;
 pub mod name;
 pub mod package;
@@ -41,6 +46,7 @@ pub mod policy;
 pub mod record;
 pub mod requirement;
 pub mod retag;
+pub mod sbom;
 pub mod verify;
 pub mod work;
 

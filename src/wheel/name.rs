@@ -54,7 +54,9 @@ impl WheelName {
         if !is_distribution(distribution) {
             return Err(format!("`{distribution}` is no name of a distribution"));
         }
-        if Version::parse(&version.replace('_', "-")).is_none() {
+        // Around a version there may be blanks, but not in a file name.
+        let blank = version.contains(char::is_whitespace);
+        if blank || Version::parse(&version.replace('_', "-")).is_none() {
             return Err(format!("`{version}` is no version"));
         }
         if let Some(build) = build {
@@ -68,7 +70,7 @@ impl WheelName {
             version: version.to_owned(),
             build: build.map(str::to_owned),
             tags: Tags {
-                python: set(python, "Python")?,
+                python: set(python, PYTHON)?,
                 abi: set(abi, "ABI")?,
                 platform: set(platform, "platform")?,
             },
@@ -96,10 +98,12 @@ pub fn same_version(one: &str, other: &str) -> bool {
     }
 }
 
-/// Whether it may be the first part of a file name: a name of PEP 508, its `-` escaped.
+/// Whether it may be the first part of a file name: a name of PEP 508, its `-` escaped. Installers refuse `__`, which no
+/// escaping gives.
 fn is_distribution(name: &str) -> bool {
     let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
-    name.chars().all(inside)
+    !name.contains("__")
+        && name.chars().all(inside)
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
@@ -125,11 +129,16 @@ pub fn check_variant(label: &str) -> Result<(), String> {
     if sound { Ok(()) } else { Err(format!("`{label}` is no label of a variant: a-z, 0-9, `_` and `.`")) }
 }
 
-/// Reads a set of tags such as `py2.py3`.
+/// What the tags of interpreters are called in messages, and in the calls of [`set`].
+const PYTHON: &str = "Python";
+
+/// Reads a set of tags such as `py2.py3`; `what` they are tags of: `Python`, `ABI` or `platform`.
 pub fn set(text: &str, what: &str) -> Result<Vec<String>, String> {
     let mut all: Vec<String> = Vec::new();
     for tag in text.split('.') {
-        let sound = !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        // `packaging` wants an identifier for the interpreter.
+        let digit = what == PYTHON && tag.starts_with(|c: char| c.is_ascii_digit());
+        let sound = !digit && !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !sound {
             return Err(format!("`{tag}` is no {what} tag"));
         }
@@ -187,8 +196,11 @@ mod tests {
             ("demo-1.0-b1-py3-none-any.whl", "`b1` is no build number"),
             ("-1.0-py3-none-any.whl", "`` is no name"),
             ("démo-1.0-py3-none-any.whl", "is no name"),
+            ("de__mo-1.0-py3-none-any.whl", "`de__mo` is no name"),
+            ("demo-1.0 -py3-none-any.whl", "`1.0 ` is no version"),
             ("demo-one-py3-none-any.whl", "`one` is no version"),
             ("demo-1.0-py3.-none-any.whl", "`` is no Python tag"),
+            ("demo-1.0-3py-none-any.whl", "`3py` is no Python tag"),
             ("demo-1.0-py3-none-any.any.whl", "`any` is there twice"),
             ("demo-1.0-py3-no/ne-any.whl", "`no/ne` is no ABI tag"),
         ] {
@@ -224,7 +236,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_read_is_rendered_to_the_same_bytes(
-            name in "[A-Za-z0-9]([A-Za-z0-9._]{0,9}[A-Za-z0-9])?-[0-9]{1,3}(\\.[0-9]{1,3}){0,3}(\\+[a-z]{1,3})?\
+            name in "[A-Za-z0-9]([._]?[A-Za-z0-9]){0,9}-[0-9]{1,3}(\\.[0-9]{1,3}){0,3}(\\+[a-z]{1,3})?\
                      (-[0-9][a-z0-9_]{0,3})?-py[0-9](\\.cp[0-9])?-(none|abi3)-(any|linux_[a-z0-9_]{1,9})\
                      (-[a-z0-9_.]{1,9})?"
         ) {

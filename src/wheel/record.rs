@@ -145,11 +145,10 @@ pub mod hash {
     /// or with padding.
     #[must_use]
     pub fn respelled(text: &str, bytes: usize) -> Option<String> {
-        if text.len() == bytes * 2 {
+        if text.len() == bytes * 2 && text.bytes().all(|letter| letter.is_ascii_hexdigit()) {
             let digit = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
-            let hex = text.bytes().all(|letter| letter.is_ascii_hexdigit());
             let digest: Option<Vec<u8>> = (0..bytes).map(|at| digit(at * 2)).collect();
-            return digest.filter(|_| hex).map(|digest| base64(&digest));
+            return digest.map(|digest| base64(&digest));
         }
         let padding = (3 - bytes % 3) % 3;
         let bare = text.strip_suffix(&*"=".repeat(padding)).unwrap_or(text);

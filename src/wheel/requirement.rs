@@ -48,10 +48,15 @@ pub fn check(text: &str) -> Result<(), String> {
         }
     };
     if let Some(address) = rest.strip_prefix('@') {
-        let address = address.trim_start();
-        return match address.split(' ').next() {
-            Some(first) if !first.is_empty() => Ok(()),
-            _ => Err(format!("`{whole}` has no address after `@`")),
+        // An address may hold a `;`: a blank ends it.
+        let (address, rest) = address.trim_start().split_once(' ').unwrap_or((address.trim_start(), ""));
+        let marker = rest.trim();
+        return if address.is_empty() {
+            Err(format!("`{whole}` has no address after `@`"))
+        } else if marker.is_empty() || marker.strip_prefix(';').is_some_and(|marker| !marker.is_empty()) {
+            Ok(())
+        } else {
+            Err(format!("`{whole}` has something behind its address that is no marker"))
         };
     }
     let (versions, marker) = rest.split_once(';').map_or((rest, None), |(v, marker)| (v, Some(marker)));
@@ -101,7 +106,10 @@ mod tests {
         ] {
             assert_eq!(check(text), Ok(()), "{text}");
         }
-        for text in ["", ">=1", "a b", "a >", "a;", "a [x", "a (>1", "a @", "a\n>1", "-a", "a[b c]", "a=1"] {
+        for text in [
+            "", ">=1", "a b", "a >", "a;", "a [x", "a (>1", "a @", "a @ b c", "a @ b ;", "a\n>1", "-a",
+            "a[b c]", "a=1",
+        ] {
             assert!(check(text).is_err(), "{text}");
         }
     }

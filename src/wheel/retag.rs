@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::deliver::{self, How};
 use super::archive::layout::{Piece, Planned, lay_out};
-use super::edits::{Edits, TagEdit};
+pub use super::edits::{Edits, TagEdit};
 use super::finding::Finding;
 use super::headers::Headers;
 use super::metadata::{self, MetadataEdits};
@@ -17,7 +17,7 @@ use super::name::{Tags, WheelName};
 use super::package::Package;
 use super::policy::{self, PlatformTags};
 use super::record::{Record, Row, hash};
-use super::{check, fix};
+use super::{check, fix, requirement};
 use crate::build::pep440::normalized_name;
 use crate::error::{Error, Result};
 
@@ -208,12 +208,16 @@ fn names(
         name: renamed.then(|| name.clone()),
         version: Some((stated, version.clone())),
     }];
-    for (sibling, stated) in &edits.siblings {
-        moved.push(metadata::Moved {
-            from: sibling.clone(),
-            name: edits.suffix.is_some().then(|| edits.suffixed(sibling)),
-            version: Some((stated.clone(), edits.relocated(stated).map_err(refuse)?)),
-        });
+    let required: BTreeSet<String> =
+        headers.all("Requires-Dist").map(|text| normalized_name(requirement::name(&text))).collect();
+    for sibling in required {
+        for stated in edits.siblings.get(&sibling).into_iter().flatten() {
+            moved.push(metadata::Moved {
+                from: sibling.clone(),
+                name: edits.suffix.is_some().then(|| edits.suffixed(&sibling)),
+                version: Some((stated.clone(), edits.relocated(stated).map_err(refuse)?)),
+            });
+        }
     }
     moved.retain(|moved| moved.name.is_some() || moved.version.as_ref().is_some_and(|(old, new)| old != new));
     let edits = MetadataEdits {

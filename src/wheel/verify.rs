@@ -1,22 +1,21 @@
 //! All rules of wheels, and the content of every file against RECORD. Findings are gathered, not thrown: only a file
 //! that cannot be opened is an error. Entries are inflated and hashed on all cores, piece by piece.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
+use crosswheel_shim::elf as shim_elf;
 use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use super::archive::content::Inflater;
 use super::archive::{Archive, Entry, Opened, Source};
+use super::digest::{self, Hasher};
 use super::finding::{Code, Finding, Severity};
 use super::name::WheelName;
 use super::policy::{self, Facts, Gather};
-use super::record::{Record, Row, hash};
-use super::{check, package};
+use super::record::{Record, Row};
+use super::{check, package, work};
 use crate::audit::expect::of_platform;
 use crate::elf;
 use crate::error::{Error, Result};
@@ -24,6 +23,8 @@ use crate::error::{Error, Result};
 /// What PyPI refuses: files of this size and more that unpack to more than so many times their size.
 const RATIO: u64 = 50;
 const RATIO_FROM: u64 = 64 << 20;
+/// For less than this, another thread costs more than it gains.
+const BESIDE_FROM: u64 = 8 << 20;
 
 /// The outcome for one wheel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -143,7 +144,8 @@ pub(super) struct Contents {
     pub(super) hashes: BTreeMap<String, String>,
 }
 
-/// Inflates and hashes all entries, the largest first, so that no core is left with one at the end.
+/// Inflates and hashes all entries, the largest first, so that no core is left with one at the end. An entry that is more
+/// than the share of one core is hashed beside.
 pub(super) fn contents(
     archive: &Archive<Opened>,
     record: Option<&Record>,
@@ -152,142 +154,127 @@ pub(super) fn contents(
     let rows: HashMap<&[u8], &Row> =
         record.iter().flat_map(|record| &record.rows).map(|row| (row.path.as_bytes(), row)).collect();
     let mut order: Vec<&Entry> = archive.entries().iter().collect();
-    order.sort_by_key(|entry| std::cmp::Reverse(entry.size));
-    let next = AtomicUsize::new(0);
-    let read = Mutex::new(Contents::default());
-    let codes = Mutex::new(Vec::new());
+    order.sort_by_key(|entry| Reverse(entry.size));
+    let cores = work::cores();
+    let all = order.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
+    let share = (all / cores as u64).max(BESIDE_FROM);
     let promised = name.is_some_and(policy::promises);
-    let work = || {
-        while let Some(entry) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let row = rows.get(archive.name(entry)).copied();
-            let (found, hash) = content(archive, entry, row, promised, &codes);
-            if !found.is_empty() || hash.is_some() {
-                let mut read = read.lock().unwrap_or_else(PoisonError::into_inner);
-                read.found.extend(found);
-                let path = || String::from_utf8_lossy(archive.name(entry)).into_owned();
-                read.hashes.extend(hash.map(|hash| (path(), hash)));
-            }
-        }
-    };
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(order.len().max(1));
-    thread::scope(|scope| {
-        for _ in 1..cores {
-            scope.spawn(work);
-        }
-        work();
+    let read = work::each_with(&order, Inflater::new, |inflater, entry| {
+        let row = rows.get(archive.name(entry)).copied();
+        let gather = Gather::new(promised);
+        content(archive, entry, row, gather, inflater, cores > 1 && entry.size > share)
     });
-    let mut read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let codes = codes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    read.found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
-    read.found.extend(name.into_iter().flat_map(|name| policy::findings(&codes, name)));
-    read
+    let mut out = Contents::default();
+    let mut files = Vec::new();
+    for (entry, read) in order.iter().zip(read) {
+        let path = || String::from_utf8_lossy(archive.name(entry)).into_owned();
+        out.found.extend(read.found);
+        out.hashes.extend(read.hash.map(|hash| (path(), hash)));
+        files.extend(read.facts);
+    }
+    let codes: Vec<_> = files.iter().map(|facts| (facts.path.clone(), facts.machine)).collect();
+    out.found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
+    out.found.extend(name.into_iter().flat_map(|name| policy::findings(&files, name)));
+    out
 }
 
-/// The digests that are computed.
-enum Hasher {
-    Sha256(Sha256),
-    Sha384(Sha384),
-    Sha512(Sha512),
+/// What is known of one entry once it was read.
+#[derive(Default)]
+struct Content {
+    /// What is wrong.
+    found: Option<Finding>,
+    /// Its hash as RECORD should have it, if RECORD has none.
+    hash: Option<String>,
+    /// What is known of it, if it is an ELF file for a processor.
+    facts: Option<Facts>,
 }
 
-impl Hasher {
-    fn new(algorithm: &str) -> Option<Self> {
-        Some(match algorithm {
-            "sha256" => Self::Sha256(Sha256::new()),
-            "sha384" => Self::Sha384(Sha384::new()),
-            "sha512" => Self::Sha512(Sha512::new()),
-            _ => return None,
-        })
-    }
-
-    fn update(&mut self, piece: &[u8]) {
-        match self {
-            Self::Sha256(hasher) => hasher.update(piece),
-            Self::Sha384(hasher) => hasher.update(piece),
-            Self::Sha512(hasher) => hasher.update(piece),
-        }
-    }
-
-    /// As RECORD spells it, without the algorithm.
-    fn digest(self) -> String {
-        match self {
-            Self::Sha256(hasher) => hash::base64(&hasher.finalize()),
-            Self::Sha384(hasher) => hash::base64(&hasher.finalize()),
-            Self::Sha512(hasher) => hash::base64(&hasher.finalize()),
-        }
-    }
-}
-
-/// One entry: its data, its hash, its machine. The hash is given back if RECORD has none.
+/// Reads one entry. With `beside`, it is hashed by another thread.
 fn content(
     archive: &Archive<Opened>,
     entry: &Entry,
     row: Option<&Row>,
-    promised: bool,
-    codes: &Mutex<Vec<Facts>>,
-) -> (Vec<Finding>, Option<String>) {
+    mut gather: Gather,
+    inflater: &mut Inflater,
+    beside: bool,
+) -> Content {
     let path = archive.name(entry);
     let stated = row.and_then(|row| row.hash.split_once('='));
     let mut hasher = Hasher::new(stated.map_or("sha256", |(algorithm, _)| algorithm));
-    let mut gather = Gather::new(promised);
-    let streamed = archive.stream(entry, |piece| {
-        gather.push(piece);
-        if let Some(hasher) = &mut hasher {
-            hasher.update(piece);
-        }
-    });
+    let streamed = match &mut hasher {
+        Some(hasher) if beside => digest::beside(hasher, |give| {
+            archive.hand_over(entry, inflater, |buffer, length| {
+                gather.push(&buffer[..length]);
+                give(buffer, length);
+            })
+        }),
+        hasher => archive.hand_over(entry, inflater, |buffer, length| {
+            gather.push(&buffer[..length]);
+            if let Some(hasher) = hasher {
+                hasher.update(&buffer[..length]);
+            }
+        }),
+    };
     if let Err(finding) = streamed {
-        return (vec![finding], None);
+        return Content { found: Some(finding), ..Content::default() };
     }
-    let mut found = Vec::new();
     let digest = hasher.map(Hasher::digest);
-    match (stated, &digest) {
+    let find = |code, what: String| Some(Finding::of(code, path, what));
+    let found = match (stated, &digest) {
         (Some((_, stated)), Some(digest)) if digest != stated => {
-            found.push(Finding::of(Code::RecordHashMismatch, path, "has another content than RECORD says"));
+            find(Code::RecordHashMismatch, "has another content than RECORD says".to_owned())
         }
         (Some((algorithm, _)), None) => {
-            let what = format!("has a hash by {algorithm}, which was not checked");
-            found.push(Finding::of(Code::RecordUncheckedHash, path, what));
+            find(Code::RecordUncheckedHash, format!("has a hash by {algorithm}, which was not checked"))
         }
-        _ => {}
-    }
-    match gather.finish(path) {
-        Ok(facts) => codes.lock().unwrap_or_else(PoisonError::into_inner).extend(facts),
+        _ => None,
+    };
+    let (facts, unknown) = match gather.finish(path) {
+        Ok(facts) => (facts, None),
         Err(error) => {
-            let what = format!("was not held against the platform tag: {error}");
-            found.push(Finding::of(Code::PolicyUnknown, path, what));
+            (None, find(Code::PolicyUnknown, format!("was not held against the platform tag: {error}")))
         }
-    }
-    (found, digest.filter(|_| stated.is_none()).map(|digest| format!("sha256={digest}")))
+    };
+    let hash = digest.filter(|_| stated.is_none()).map(|digest| format!("sha256={digest}"));
+    Content { found: found.or(unknown), hash, facts }
 }
 
 /// Machine code against the platform tags: `codes` are all ELF files with their machines. A debugger may carry helpers
 /// for other machines; an extension module is for this one, and so is at least something.
-fn machines(codes: &[Facts], name: &WheelName) -> Vec<Finding> {
+pub(super) fn machines(codes: &[(String, shim_elf::Machine)], name: &WheelName) -> Vec<Finding> {
     let platforms = &name.tags.platform;
     let pure = platforms.iter().all(|tag| tag == "any");
     let tagged: Vec<_> = platforms.iter().filter_map(|tag| of_platform(tag)).collect();
     if !pure && tagged.len() != platforms.len() {
         return Vec::new();
     }
-    let none = !codes.iter().any(|facts| tagged.contains(&facts.machine));
-    let wrong = codes.iter().filter(|facts| !tagged.contains(&facts.machine));
-    let tell = |facts: &Facts| {
-        let extension = facts.is_extension();
+    let none = !codes.iter().any(|(_, machine)| tagged.contains(machine));
+    let wrong = codes.iter().filter(|(_, machine)| !tagged.contains(machine));
+    let tell = |(path, machine): &(String, shim_elf::Machine)| {
+        let extension = is_extension(path);
         let code = match (pure, extension || none) {
             (true, _) if extension => Code::PureWithExtension,
             (true, _) => Code::PureWithCode,
             (false, true) => Code::WrongMachine,
             (false, false) => Code::OtherMachine,
         };
-        let what = format!(
-            "is code for {}, and the wheel is tagged {}",
-            elf::name(facts.machine),
-            platforms.join(".")
-        );
-        Finding::of(code, facts.path.as_bytes(), what)
+        let what =
+            format!("is code for {}, and the wheel is tagged {}", elf::name(*machine), platforms.join("."));
+        Finding::of(code, path.as_bytes(), what)
     };
     wrong.map(tell).collect()
+}
+
+/// Whether an interpreter would import it, by the tag in its name (PEP 3149, PEP 384).
+pub(super) fn is_extension(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let stem = file.strip_suffix("so").unwrap_or_default();
+    [".abi3.", ".cpython-", ".pypy3", ".graalpy"].iter().any(|mark| stem.contains(mark))
+}
+
+/// Code for a GPU or a kernel, which is none of the platform's.
+pub(super) fn is_foreign(machine: shim_elf::Machine) -> bool {
+    matches!(&elf::name(machine)[..], "amdgpu" | "bpf")
 }
 
 fn lossy<S: Serializer>(path: &Path, to: S) -> std::result::Result<S::Ok, S::Error> {

@@ -5,23 +5,39 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+/// How many threads there is a core for.
+#[must_use]
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
 /// Does `work` for each item; the results stand in the order of the items. Items are begun in their order: with the
 /// largest first, no core is left with one at the end.
 pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    each_with(items, || (), |(), item| work(item))
+}
+
+/// As [`each`], with something that each thread makes once and keeps.
+pub fn each_with<T: Sync, R: Send, K>(
+    items: &[T],
+    keep: impl Fn() -> K + Sync,
+    work: impl Fn(&mut K, &T) -> R + Sync,
+) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(items.len()));
     let one = || {
+        let mut kept = keep();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(at) else { break };
-            let result = work(item);
+            let result = work(&mut kept, item);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
         }
     };
-    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(items.len());
     thread::scope(|scope| {
-        for _ in 1..cores {
-            scope.spawn(one);
+        for _ in 1..cores().min(items.len()) {
+            // Where no more threads can be had, the others do the work.
+            let _ = thread::Builder::new().spawn_scoped(scope, &one);
         }
         one();
     });

@@ -62,7 +62,7 @@ pub(crate) fn wrap(data: &[u8], size: u64, version: u16, method: Method) -> Vec<
         2 => [short(total(24)), short(size)].concat(),
         _ => [total(32).to_le_bytes(), size.to_le_bytes()].concat(),
     };
-    let method: u16 = if method == Method::Zstd { 1 } else { 0 };
+    let method = u16::from(method == Method::Zstd);
     let start = [version.to_le_bytes(), method.to_le_bytes()].concat();
     [b"CCOB".as_slice(), &start, &sizes, &[0xaa; 8], data].concat()
 }

@@ -1,13 +1,12 @@
 //! `crosswheel wheel retag`.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::super::out::{self, BOLD, DIM, GREEN, RED};
-use super::super::quote;
+use super::super::out;
+use crate::build::pep440::normalized_name;
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
 use crate::topology::{Family, Topology};
@@ -16,8 +15,9 @@ use crate::wheel::archive::layout;
 use crate::wheel::edits::{Edits, TagEdit};
 use crate::wheel::family::{self, Way};
 use crate::wheel::package;
-use crate::wheel::policy::Verdict;
-use crate::wheel::retag::{Plan, Text};
+use crate::wheel::retag::Plan;
+
+mod show;
 
 /// Arguments of `wheel retag`.
 #[derive(clap::Args)]
@@ -148,12 +148,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             write(&job.target, &plan, args)?;
         }
         if args.json {
-            report.push(json(&job.target, &plan));
+            report.push(show::json(&job.target, &plan));
         } else {
-            out::print(|to| show(to, &job.target, &plan, args))?;
+            out::print(|to| show::wheel(to, &job.target, &plan, args))?;
         }
         if let Some(verdict) = plan.platform.as_ref().and_then(|platform| platform.verdict.as_ref()) {
-            why(verdict, job.wheel, args);
+            show::why(verdict, job.wheel, args);
         }
     }
     if args.json {
@@ -195,9 +195,10 @@ fn edits(args: &Args) -> Result<(Edits, Option<Family>)> {
     }
     edits.check().map_err(Error::usage)?;
     // Wheels of one run are released together: what requires another of them follows it.
-    let names = args.wheels.iter().filter_map(|wheel| package::name_of(wheel).ok());
-    edits.siblings = names.map(|name| (name.distribution, name.version.replace('_', "-"))).collect();
-    edits.siblings.dedup();
+    for name in args.wheels.iter().filter_map(|wheel| package::name_of(wheel).ok()) {
+        let versions = edits.siblings.entry(normalized_name(&name.distribution)).or_default();
+        versions.insert(name.version.replace('_', "-"));
+    }
     Ok((edits, family))
 }
 
@@ -250,18 +251,8 @@ fn look<'a>(
 }
 
 fn plan(wheel: &Path, edits: &Edits, epoch: Option<u64>) -> Result<Plan> {
-    /// Smaller wheels are read before the line is.
-    const LARGE: u64 = 64 << 20;
-    let large = || std::fs::metadata(wheel).is_ok_and(|there| there.len() >= LARGE);
-    let shown = edits.fix && std::io::stderr().is_terminal() && large();
-    if shown {
-        anstream::eprint!("reading {}", wheel.display());
-    }
-    let plan = Plan::new(wheel, edits, epoch);
-    if shown {
-        anstream::eprint!("\r\x1b[K");
-    }
-    plan
+    let plan = || Plan::new(wheel, edits, epoch);
+    if edits.fix { super::reading(wheel, plan) } else { plan() }
 }
 
 /// Where the new wheel goes. No file but the old wheel is ever replaced in place, and no wheel of the run by `--out`.
@@ -320,7 +311,7 @@ fn write(target: &Path, plan: &Plan, args: &Args) -> Result<()> {
         None
     };
     let how = How { sync: !args.no_sync, rights };
-    plan.write(target, &how, &mut progress(layout::length(&plan.pieces)))?;
+    plan.write(target, &how, &mut show::progress(layout::length(&plan.pieces)))?;
     // By the file, not by the path: where case does not count, two names may be one file.
     if args.in_place && identity(target)? != identity(old)? {
         std::fs::remove_file(old).context("cannot remove", old)?;
@@ -332,97 +323,10 @@ fn write(target: &Path, plan: &Plan, args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Why it is no older policy: if it is none, or if nothing is done but to tell. On stderr, since tags are the result.
-fn why(verdict: &Verdict, wheel: &Path, args: &Args) {
-    /// More are the same over and over.
-    const MOST: usize = 12;
-    let reasons: Vec<_> = verdict.deciding().collect();
-    let policy = verdict.libc.prefix();
-    match &verdict.policy {
-        None => out::warn(&format!("{}: meets no {policy} policy", wheel.display())),
-        Some(_) if args.dry_run && !reasons.is_empty() => {
-            anstream::eprintln!("{}: meets no older {policy} policy", wheel.display());
-        }
-        Some(_) => return,
-    }
-    for reason in reasons.iter().take(MOST) {
-        anstream::eprintln!("  {} {}", quote(reason.path.as_bytes()), reason.need);
-    }
-    if reasons.len() > MOST {
-        anstream::eprintln!("  and {} more", reasons.len() - MOST);
-    }
-}
-
-/// One wheel, for people.
-fn show(to: &mut dyn Write, target: &Path, plan: &Plan, args: &Args) -> io::Result<()> {
-    writeln!(to, "{DIM}{} →{DIM:#} {BOLD}{}{BOLD:#}", plan.package.path.display(), target.display())?;
-    for finding in plan.mended.iter().filter(|_| args.fix || args.dry_run) {
-        let place = finding.member.as_ref().map(|member| quote(member.as_bytes()) + " ").unwrap_or_default();
-        writeln!(to, "  mends   {place}{}  {DIM}[{}]{DIM:#}", finding.what, finding.code.name())?;
-    }
-    if !args.dry_run {
-        return Ok(());
-    }
-    for change in &plan.changes {
-        let (verb, path) = change.strip_prefix('-').map_or(("writes", &change[..]), |path| ("drops ", path));
-        writeln!(to, "  {verb}  {}", quote(path.as_bytes()))?;
-        if let Some(text) = plan.texts.iter().find(|text| text.path == *path) {
-            differences(to, text)?;
-        }
-    }
-    Ok(())
-}
-
-/// The lines that change.
-fn differences(to: &mut dyn Write, text: &Text) -> io::Result<()> {
-    let [before, after] = [&text.before, &text.after].map(|text| String::from_utf8_lossy(text));
-    for hunk in diffy::create_patch(&before, &after).hunks() {
-        for line in hunk.lines() {
-            let (sign, style, line) = match line {
-                diffy::Line::Delete(line) => ('-', RED, line),
-                diffy::Line::Insert(line) => ('+', GREEN, line),
-                diffy::Line::Context(_) => continue,
-            };
-            let line: String =
-                line.trim_end().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-            writeln!(to, "          {style}{sign} {line}{style:#}")?;
-        }
-    }
-    Ok(())
-}
-
-/// One wheel, for programs.
-fn json(target: &Path, plan: &Plan) -> serde_json::Value {
-    let (dropped, written): (Vec<_>, Vec<_>) = plan.changes.iter().partition(|path| path.starts_with('-'));
-    serde_json::json!({
-        "wheel": plan.package.path.to_string_lossy(),
-        "target": target.to_string_lossy(),
-        "written": written,
-        "dropped": dropped.iter().map(|path| &path[1..]).collect::<Vec<_>>(),
-        "mended": plan.mended,
-        "platform": plan.platform,
-    })
-}
-
 /// By what a file is known, whatever its names.
 fn identity(path: &Path) -> Result<(u64, u64)> {
     let there = std::fs::metadata(path).context("cannot look at", path)?;
     Ok((there.dev(), there.ino()))
-}
-
-/// A line on the terminal for what takes long enough to wonder.
-fn progress(whole: u64) -> impl FnMut(u64) {
-    /// Smaller wheels are done before the line is read.
-    const LARGE: u64 = 512 << 20;
-    let shown = whole >= LARGE && std::io::stderr().is_terminal();
-    let mut done = 0;
-    move |more| {
-        done += more;
-        if shown {
-            let end = if done >= whole { "\r\x1b[K" } else { "" };
-            anstream::eprint!("\r{} of {} MiB{end}", done >> 20, whole >> 20);
-        }
-    }
 }
 
 /// The date of what is written anew, if the caller wishes one.

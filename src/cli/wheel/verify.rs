@@ -32,7 +32,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let mut sound = true;
     for wheel in &args.wheels {
         // One that cannot be opened keeps none of the others from being told.
-        let one = verify(wheel).unwrap_or_else(|error| Verified::unreadable(wheel, &error));
+        let one = super::reading(wheel, || verify(wheel))
+            .unwrap_or_else(|error| Verified::unreadable(wheel, &error));
         sound &= one.faults() == 0;
         if args.json {
             all.push(one);

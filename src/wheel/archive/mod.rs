@@ -20,7 +20,7 @@ use std::os::unix::fs::FileExt;
 
 use super::finding::{Code, Finding};
 
-mod content;
+pub mod content;
 pub mod deliver;
 mod directory;
 mod end;

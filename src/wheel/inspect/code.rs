@@ -55,8 +55,10 @@ pub struct Needs {
 /// GPU code in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Gpu {
-    /// Bytes of the file that are GPU code.
+    /// Bytes of the file that are code for AMD GPUs.
     pub bytes: u64,
+    /// Bytes of the file that are code for NVIDIA GPUs, which is not looked into.
+    pub nvidia_bytes: u64,
     /// How many bundles, or code objects outside of one, of each form: `raw`, `CCOB v3 zstd`.
     pub bundles: BTreeMap<String, usize>,
     /// Records of `.hipFatBinSegment`, of which each points to a bundle.
@@ -160,6 +162,7 @@ impl From<gpu::Listing> for Gpu {
         };
         Self {
             bytes: listing.bytes,
+            nvidia_bytes: listing.nvidia,
             bundles: listing.forms().into_iter().map(|(form, count)| (form.to_string(), count)).collect(),
             wrappers: listing.wrappers,
             kpack: listing.kpack,

@@ -53,17 +53,18 @@ impl Kind {
     /// The kind of an entry, of which the first bytes are known: 64 of them, or all.
     #[must_use]
     pub fn of(path: &str, head: &[u8]) -> Self {
-        let folder = path.split_once('/').map_or("", |(folder, _)| folder).to_ascii_lowercase();
-        if folder.ends_with(".dist-info") {
+        let (folders, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut folders = folders.split('/');
+        let top = folders.next().and_then(|folder| folder.rsplit_once('.')).map_or("", |(_, ending)| ending);
+        if top.eq_ignore_ascii_case("dist-info") {
             return Self::Metadata;
         }
         if let Some(kind) = by_bytes(head) {
             return kind;
         }
-        if folder.ends_with(".data") && path.split('/').nth(1) == Some("headers") {
+        if top.eq_ignore_ascii_case("data") && folders.next() == Some("headers") {
             return Self::Headers;
         }
-        let file = path.rsplit('/').next().unwrap_or_default();
         let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
         let is = |row: &&(&[&str], Self)| row.0.contains(&ending.as_str());
         ENDINGS.iter().find(is).map_or(Self::Data, |row| row.1)

@@ -68,8 +68,10 @@ pub struct Inspection {
     pub needs: Needs,
     /// The lowest manylinux or musllinux tag that it qualifies for.
     pub platform: Option<String>,
-    /// Bytes of GPU code, inside of libraries and in files of its own.
+    /// Bytes of code for AMD GPUs, inside of libraries and in files of its own.
     pub gpu_bytes: u64,
+    /// Bytes of code for NVIDIA GPUs inside of libraries, which is not looked into.
+    pub nvidia_bytes: u64,
     /// GPU targets.
     pub gpu_targets: Vec<WheelTarget>,
     /// Files of code, those that take most of the archive first.
@@ -303,7 +305,9 @@ fn sum(out: &mut Inspection) {
     out.unpacked = out.kinds.iter().map(|kind| kind.unpacked).fold(0, add);
     out.wasted_compressed = out.duplicates.iter().map(|same| same.wasted_compressed).fold(0, add);
     out.wasted_unpacked = out.duplicates.iter().map(|same| same.wasted_unpacked).fold(0, add);
-    out.gpu_bytes = out.code.iter().filter_map(|code| code.gpu.as_ref()).map(|gpu| gpu.bytes).fold(0, add);
+    let gpus = || out.code.iter().filter_map(|code| code.gpu.as_ref());
+    (out.gpu_bytes, out.nvidia_bytes) =
+        (gpus().map(|gpu| gpu.bytes).fold(0, add), gpus().map(|gpu| gpu.nvidia_bytes).fold(0, add));
     out.gpu_targets = code::targets(out.code.iter());
     out.machines = code::machines(out.code.iter());
     out.machines.retain(|machine| machine != "amdgpu");

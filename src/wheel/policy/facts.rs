@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::wheel::Package;
 use crate::wheel::archive::{Archive, Entry, Source};
 use crate::wheel::image::Writer;
-use crate::wheel::work;
+use crate::wheel::{verify, work};
 
 /// An ELF header fits in.
 const HEAD: usize = 64;
@@ -59,16 +59,14 @@ impl Facts {
     /// Whether an interpreter would import it, by the tag in its name (PEP 3149, PEP 384).
     #[must_use]
     pub fn is_extension(&self) -> bool {
-        let file = self.path.rsplit('/').next().unwrap_or_default();
-        let stem = file.strip_suffix("so").unwrap_or_default();
-        [".abi3.", ".cpython-", ".pypy3", ".graalpy"].iter().any(|mark| stem.contains(mark))
+        verify::is_extension(&self.path)
     }
 }
 
-/// The machine of an ELF file by its first bytes. Code for a GPU or a kernel is none of the platform's.
+/// The machine of an ELF file by its first bytes, if it is the platform's business.
 fn machine(head: &[u8]) -> Option<Machine> {
-    let foreign = |machine| matches!(&elf::name(machine)[..], "amdgpu" | "bpf");
-    shim_elf::facts(head).map(|facts| facts.machine).filter(|machine| !foreign(*machine))
+    let machine = shim_elf::facts(head)?.machine;
+    (!verify::is_foreign(machine)).then_some(machine)
 }
 
 /// Gathers the facts of one file while its content goes by.

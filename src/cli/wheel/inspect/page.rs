@@ -1,6 +1,5 @@
 //! The page that `crosswheel wheel inspect` prints for a wheel: what it is, then lists of what is in it.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::super::super::out::{self, BOLD, DIM, GREEN, RED, YELLOW, size};
@@ -30,6 +29,8 @@ struct Page<'t> {
     columns: Option<usize>,
 }
 
+/// Names of a group of duplicates that are shown.
+const FEW: usize = 4;
 /// Columns of the names of facts.
 const NAMES: usize = 12;
 
@@ -47,8 +48,8 @@ impl Page<'_> {
         let files = out::counted(one.files, "file");
         self.fact("size", &format!("{}, unpacked {}, {files}", size(one.size), size(one.unpacked)))?;
         if let Some(tags) = &one.tags {
-            let sets = [&tags.python, &tags.abi, &tags.platform].map(|set| set.join(" "));
-            self.fact("tags", &sets.join(" | "))?;
+            let sets = [&tags.python, &tags.abi, &tags.platform].map(|set| set.join("."));
+            self.fact("tags", &sets.join("-"))?;
         }
         if let Some(python) = &one.requires_python {
             self.fact("python", &plain(python))?;
@@ -66,12 +67,14 @@ impl Page<'_> {
         if let Some(platform) = &one.platform {
             self.fact("qualifies", platform)?;
         }
-        if one.gpu_bytes > 0 {
+        if !one.gpu_targets.is_empty() {
             let objects = one.gpu_targets.iter().map(|row| row.objects).sum();
-            let targets = out::counted(one.gpu_targets.len(), "AMD target");
-            let what =
-                format!("{targets}, {}, {}", out::counted(objects, "code object"), size(one.gpu_bytes));
-            self.fact("GPU", &what)?;
+            let targets = out::counted(one.gpu_targets.len(), "target");
+            let objects = out::counted(objects, "code object");
+            self.fact("AMD GPU", &format!("{targets}, {objects}, {} of the files", size(one.gpu_bytes)))?;
+        }
+        if one.nvidia_bytes > 0 {
+            self.fact("NVIDIA GPU", &format!("{} of the files", size(one.nvidia_bytes)))?;
         }
         if !one.duplicates.is_empty() {
             let share = share(one.wasted_compressed, one.size);
@@ -135,7 +138,11 @@ impl Page<'_> {
                 Some(columns) if columns >= 58 + BAR => {
                     let part = u128::from(kind.compressed) * BAR as u128 / u128::from(one.compressed.max(1));
                     let length = usize::try_from(part).unwrap_or(BAR).min(BAR);
-                    format!("{GREEN}{}{GREEN:#}", "█".repeat(length))
+                    if length == 0 {
+                        String::new()
+                    } else {
+                        format!("{GREEN}{}{GREEN:#}", "█".repeat(length))
+                    }
                 }
                 _ => String::new(),
             };
@@ -199,23 +206,34 @@ impl Page<'_> {
             self.list("soname", [soname.as_str()])?;
         }
         self.list("needs", code.needed.iter().map(String::as_str))?;
-        self.list("rpath", code.rpath.iter().map(String::as_str))?;
-        self.list("runpath", code.runpath.iter().map(String::as_str))?;
+        self.folders("rpath", &code.rpath)?;
+        self.folders("runpath", &code.runpath)?;
         match &code.gpu {
             Some(gpu) => self.gpu(gpu),
             None => Ok(()),
         }
     }
 
+    /// Folders that are searched: some builds name a hundred.
+    fn folders(&mut self, name: &str, all: &[String]) -> io::Result<()> {
+        let more = all.len().saturating_sub(self.limit);
+        let more = (more > 0).then(|| format!("… {more} more (--all)"));
+        self.list(name, all.iter().take(self.limit).chain(&more).map(String::as_str))
+    }
+
     fn gpu(&mut self, gpu: &Gpu) -> io::Result<()> {
-        let mut what = format!("{} of GPU code", size(gpu.bytes));
-        for (form, count) in &gpu.bundles {
-            write!(what, ", {form} × {count}").map_err(io::Error::other)?;
+        let mut what = Vec::new();
+        if gpu.bytes > 0 {
+            what.push(format!("{} for AMD", size(gpu.bytes)));
+        }
+        what.extend(gpu.bundles.iter().map(|(form, count)| format!("{form} × {count}")));
+        if gpu.nvidia_bytes > 0 {
+            what.push(format!("{} for NVIDIA", size(gpu.nvidia_bytes)));
         }
         if gpu.kpack {
-            what += ", in a kpack archive";
+            what.push("in a kpack archive".to_owned());
         }
-        self.list("GPU", [what.as_str()])?;
+        self.list("GPU", [what.join(", ").as_str()])?;
         self.list("targets", gpu.targets.iter().map(|row| row.target.as_str()))
     }
 
@@ -226,7 +244,8 @@ impl Page<'_> {
         self.heading(SIZES, "Wasted by duplicates")?;
         for same in one.duplicates.iter().take(self.limit) {
             let Same { files, wasted_compressed, wasted_unpacked, .. } = same;
-            for (at, file) in files.iter().take(self.limit).enumerate() {
+            let shown = if self.limit == usize::MAX { files.len() } else { self.limit.min(FEW) };
+            for (at, file) in files.iter().take(shown).enumerate() {
                 let name = self.cut(file, INDENT.len());
                 if at == 0 {
                     writeln!(self.to, "{}  {name}", sizes(*wasted_compressed, *wasted_unpacked))?;
@@ -234,9 +253,12 @@ impl Page<'_> {
                     writeln!(self.to, "{INDENT}{DIM}{name}{DIM:#}")?;
                 }
             }
-            self.more(files.len(), INDENT)?;
+            self.rest(files.len().saturating_sub(shown), INDENT)?;
         }
-        self.more(one.duplicates.len(), INDENT)
+        match one.duplicates.len().saturating_sub(self.limit) {
+            0 => Ok(()),
+            more => writeln!(self.to, "  {DIM}… {} more (--all){DIM:#}", out::counted(more, "group")),
+        }
     }
 
     /// The names of columns, the last of which says what the list is of.
@@ -271,9 +293,13 @@ impl Page<'_> {
 
     /// How many rows of a list were not shown.
     fn more(&mut self, rows: usize, indent: &str) -> io::Result<()> {
-        match rows.saturating_sub(self.limit) {
+        self.rest(rows.saturating_sub(self.limit), indent)
+    }
+
+    fn rest(&mut self, rows: usize, indent: &str) -> io::Result<()> {
+        match rows {
             0 => Ok(()),
-            more => writeln!(self.to, "{indent}{DIM}… {} more (--all){DIM:#}", out::count(more as u64)),
+            rows => writeln!(self.to, "{indent}{DIM}… {} more (--all){DIM:#}", out::count(rows as u64)),
         }
     }
 
