@@ -138,10 +138,10 @@ codes! {
     /// A wheel for any platform holds machine code.
     PureWithCode = "pure-with-code", Note, "tools that carry helpers do so; else it runs on one platform only";
 
-    /// A file needs a newer glibc than the platform tag promises.
+    /// A file that others need to be loaded needs a newer glibc than the platform tag promises.
     PolicyGlibc = "policy-glibc", Fault, "it is not loaded on some systems of the tag: build it on an older one, or `crosswheel wheel retag --platform auto`";
-    /// A file needs newer symbol versions of other libraries than the policy of the platform tag allows.
-    PolicyVersion = "policy-version", Note, "it is loaded only where that library is newer: build it on an older system, or retag it";
+    /// A file needs newer symbol versions than the policy of the platform tag allows.
+    PolicyVersion = "policy-version", Note, "it is loaded only where the library is newer: build it on an older system, or retag it";
     /// A file needs a library that is neither in the wheel nor allowed by the policy.
     PolicyLibrary = "policy-library", Note, "something else must bring it, such as another package; else put it into the wheel";
     /// A file uses a symbol that the policy does not allow.

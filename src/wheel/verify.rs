@@ -13,6 +13,7 @@ use super::archive::{Archive, Entry, Opened, Source};
 use super::digest::{self, Hasher};
 use super::finding::{Code, Finding, Severity};
 use super::name::WheelName;
+use super::policy::{self, Facts, Gather};
 use super::record::{Record, Row};
 use super::{check, package, work};
 use crate::audit::expect::of_platform;
@@ -157,19 +158,23 @@ pub(super) fn contents(
     let cores = work::cores();
     let all = order.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.size));
     let share = (all / cores as u64).max(BESIDE_FROM);
+    let promised = name.is_some_and(policy::promises);
     let read = work::each_with(&order, Inflater::new, |inflater, entry| {
         let row = rows.get(archive.name(entry)).copied();
-        content(archive, entry, row, inflater, cores > 1 && entry.size > share)
+        let gather = Gather::new(promised);
+        content(archive, entry, row, gather, inflater, cores > 1 && entry.size > share)
     });
     let mut out = Contents::default();
-    let mut codes = Vec::new();
+    let mut files = Vec::new();
     for (entry, read) in order.iter().zip(read) {
         let path = || String::from_utf8_lossy(archive.name(entry)).into_owned();
         out.found.extend(read.found);
         out.hashes.extend(read.hash.map(|hash| (path(), hash)));
-        codes.extend(read.machine.map(|machine| (path(), machine)));
+        files.extend(read.facts);
     }
+    let codes: Vec<_> = files.iter().map(|facts| (facts.path.clone(), facts.machine)).collect();
     out.found.extend(name.into_iter().flat_map(|name| machines(&codes, name)));
+    out.found.extend(name.into_iter().flat_map(|name| policy::findings(&files, name)));
     out
 }
 
@@ -180,8 +185,8 @@ struct Content {
     found: Option<Finding>,
     /// Its hash as RECORD should have it, if RECORD has none.
     hash: Option<String>,
-    /// What runs it, if it is an ELF file for a processor.
-    machine: Option<shim_elf::Machine>,
+    /// What is known of it, if it is an ELF file for a processor.
+    facts: Option<Facts>,
 }
 
 /// Reads one entry. With `beside`, it is hashed by another thread.
@@ -189,25 +194,22 @@ fn content(
     archive: &Archive<Opened>,
     entry: &Entry,
     row: Option<&Row>,
+    mut gather: Gather,
     inflater: &mut Inflater,
     beside: bool,
 ) -> Content {
-    /// An ELF header fits in.
-    const HEAD: usize = 64;
     let path = archive.name(entry);
     let stated = row.and_then(|row| row.hash.split_once('='));
     let mut hasher = Hasher::new(stated.map_or("sha256", |(algorithm, _)| algorithm));
-    let mut head = Vec::with_capacity(HEAD);
-    let mut peek = |piece: &[u8]| head.extend(piece.iter().take(HEAD - head.len()));
     let streamed = match &mut hasher {
         Some(hasher) if beside => digest::beside(hasher, |give| {
             archive.hand_over(entry, inflater, |buffer, length| {
-                peek(&buffer[..length]);
+                gather.push(&buffer[..length]);
                 give(buffer, length);
             })
         }),
         hasher => archive.hand_over(entry, inflater, |buffer, length| {
-            peek(&buffer[..length]);
+            gather.push(&buffer[..length]);
             if let Some(hasher) = hasher {
                 hasher.update(&buffer[..length]);
             }
@@ -227,9 +229,14 @@ fn content(
         }
         _ => None,
     };
-    let facts = shim_elf::facts(&head).filter(|facts| !is_foreign(facts.machine));
+    let (facts, unknown) = match gather.finish(path) {
+        Ok(facts) => (facts, None),
+        Err(error) => {
+            (None, find(Code::PolicyUnknown, format!("was not held against the platform tag: {error}")))
+        }
+    };
     let hash = digest.filter(|_| stated.is_none()).map(|digest| format!("sha256={digest}"));
-    Content { found, hash, machine: facts.map(|facts| facts.machine) }
+    Content { found: found.or(unknown), hash, facts }
 }
 
 /// Machine code against the platform tags: `codes` are all ELF files with their machines. A debugger may carry helpers

@@ -54,7 +54,10 @@ def main():
     differ = 0
     for wheel in arguments.wheels:
         theirs = oracle(wheel, arguments.tools.absolute(), arguments.cache)
-        report = run(arguments.crosswheel, "retag", "--platform", "auto", "--dry-run", "--json", "--out", "/nonexistent", wheel)
+        retag = ["retag", "--platform", "auto", "--dry-run", "--json", "--out", "/nonexistent", wheel]
+        report = run(arguments.crosswheel, *retag)
+        if "retag --fix" in report.get("refused", ""):
+            report = run(arguments.crosswheel, *retag, "--fix")
         if "refused" in report:
             ours, why = "refused", report["refused"]
         else:

@@ -54,7 +54,8 @@ impl fmt::Display for Need {
 
 impl Need {
     /// Whether a policy grants it.
-    pub(super) fn is_granted(&self, libc: Libc, policy: &Dotted, machine: &str) -> bool {
+    #[must_use]
+    pub fn is_granted(&self, libc: Libc, policy: &Dotted, machine: &str) -> bool {
         let rules = libc.rules();
         match self {
             Self::Version { version, .. } => rules.allows_version(version, policy, machine),

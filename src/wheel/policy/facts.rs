@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::wheel::Package;
 use crate::wheel::archive::{Archive, Entry, Source};
 use crate::wheel::image::Writer;
-use crate::wheel::work;
+use crate::wheel::{verify, work};
 
 /// An ELF header fits in.
 const HEAD: usize = 64;
@@ -59,26 +59,31 @@ impl Facts {
     /// Whether an interpreter would import it, by the tag in its name (PEP 3149, PEP 384).
     #[must_use]
     pub fn is_extension(&self) -> bool {
-        let file = self.path.rsplit('/').next().unwrap_or_default();
-        let stem = file.strip_suffix("so").unwrap_or_default();
-        [".abi3.", ".cpython-", ".pypy3", ".graalpy"].iter().any(|mark| stem.contains(mark))
+        verify::is_extension(&self.path)
     }
 }
 
-/// The machine of an ELF file by its first bytes. Code for a GPU or a kernel is none of the platform's.
+/// The machine of an ELF file by its first bytes, if it is the platform's business.
 fn machine(head: &[u8]) -> Option<Machine> {
-    let foreign = |machine| matches!(&elf::name(machine)[..], "amdgpu" | "bpf");
-    shim_elf::facts(head).map(|facts| facts.machine).filter(|machine| !foreign(*machine))
+    let machine = shim_elf::facts(head)?.machine;
+    (!verify::is_foreign(machine)).then_some(machine)
 }
 
 /// Gathers the facts of one file while its content goes by.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gather {
+    whole: bool,
     head: Vec<u8>,
     found: Option<(Machine, Writer)>,
 }
 
 impl Gather {
+    /// Begins a file. Unless it is wanted as a whole, there will be its machine and no more.
+    #[must_use]
+    pub fn new(whole: bool) -> Self {
+        Self { whole, head: Vec::with_capacity(HEAD), found: None }
+    }
+
     /// Takes the next piece.
     pub fn push(&mut self, piece: &[u8]) {
         let missing = HEAD - self.head.len();
@@ -93,7 +98,7 @@ impl Gather {
 
     /// Begins an image as soon as there is enough of a header.
     fn decide(&mut self) {
-        if self.head.len() == HEAD {
+        if self.head.len() == HEAD && self.whole {
             self.found = machine(&self.head).map(|machine| {
                 let mut writer = Writer::default();
                 writer.push(&self.head);
@@ -106,9 +111,8 @@ impl Gather {
     pub fn finish(self, path: &[u8]) -> io::Result<Option<Facts>> {
         let path = String::from_utf8_lossy(path);
         let Some((machine, writer)) = self.found else {
-            // A header of 32 bits is shorter than what is waited for.
-            let machine = machine(&self.head).filter(|_| self.head.len() < HEAD);
-            return Ok(machine.map(|machine| Facts::read(&path, machine, &self.head[..])));
+            let bare = |machine| Facts::read(&path, machine, &[][..]);
+            return Ok(machine(&self.head).map(bare));
         };
         Ok(Some(Facts::read(&path, machine, &writer.finish()?.data)))
     }
@@ -157,7 +161,7 @@ fn look<S: Source>(archive: &Archive<S>, entry: &Entry) -> Result<Looked, crate:
     let head = archive.head(entry, HEAD)?;
     let path = archive.name(entry);
     if machine(&head).is_some() {
-        let mut gather = Gather::default();
+        let mut gather = Gather::new(true);
         archive.stream(entry, |piece| gather.push(piece))?;
         return Ok(match gather.finish(path) {
             Ok(facts) => facts.map_or(Looked::Plain, Looked::Elf),

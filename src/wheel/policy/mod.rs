@@ -28,7 +28,7 @@ pub mod tag;
 
 pub use decide::{Need, Reason, Verdict};
 pub use facts::{Facts, Gather};
-pub use rule::findings;
+pub use rule::{findings, promises};
 pub use table::{Dotted, Libc};
 pub use tag::Claim;
 

@@ -24,12 +24,14 @@ pub(super) fn inside<'a>(files: &[&'a Facts]) -> Vec<HashSet<&'a str>> {
         let mut queue = VecDeque::from([root]);
         while let Some(file) = queue.pop_front() {
             for name in &files[file].dynamic.needed {
-                let Some(rest) = left.checked_sub(1 + folders[file].len() + folders[root].len()) else {
+                // What a file is loaded by gives its DT_RPATH on, unless the file has a DT_RUNPATH itself.
+                let given = if folders[file].runpath.is_empty() { &folders[root].rpath[..] } else { &[] };
+                let Some(rest) = left.checked_sub(1 + folders[file].len() + given.len()) else {
                     return met;
                 };
                 left = rest;
                 let search = || {
-                    let mut folders = folders[root].given_on(root == file).chain(folders[file].all());
+                    let mut folders = folders[file].all().chain(given.iter().map(Vec::as_slice));
                     folders.find_map(|folder| at.get(&[folder, &[name.as_str()]].concat()[..]).copied())
                 };
                 let machine = files[root].machine;
@@ -77,12 +79,6 @@ impl<'a> Folders<'a> {
 
     fn all(&self) -> impl Iterator<Item = &[&'a str]> {
         self.rpath.iter().chain(&self.runpath).map(Vec::as_slice)
-    }
-
-    /// Those that count for what it needs through others, too. The loader does so with `DT_RPATH` only; auditwheel with
-    /// both, since a library that is loaded already is not looked for.
-    fn given_on(&self, own: bool) -> impl Iterator<Item = &[&'a str]> {
-        self.all().filter(move |_| !own)
     }
 }
 

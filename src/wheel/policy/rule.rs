@@ -10,8 +10,15 @@ use crate::elf;
 use crate::wheel::finding::{Code, Finding};
 use crate::wheel::name::WheelName;
 
+/// Whether a platform tag promises anything.
+#[must_use]
+pub fn promises(name: &WheelName) -> bool {
+    name.tags.platform.iter().any(|tag| Claim::parse(tag).is_some())
+}
+
 /// What is found in the ELF files of a wheel: one finding a file and code. Of several policies for one C library and
-/// machine, the oldest is the promise.
+/// machine, the oldest is the promise. Wheels carry plugins for newer systems that are loaded only there: a glibc that is
+/// too new is a fault of an extension module, of what files of the wheel are linked to, and if no file is without it.
 #[must_use]
 pub fn findings(files: &[Facts], name: &WheelName) -> Vec<Finding> {
     let mut promises: BTreeMap<(Libc, String), (Dotted, &str)> = BTreeMap::new();
@@ -26,10 +33,23 @@ pub fn findings(files: &[Facts], name: &WheelName) -> Vec<Finding> {
     for ((libc, machine), (policy, tag)) in &promises {
         let files: Vec<&Facts> = files.iter().filter(|facts| elf::name(facts.machine) == *machine).collect();
         let policy = libc.rules().at_least(policy, machine);
-        for (facts, needs) in decide::needs(&files, *libc) {
+        let missing: Vec<(&Facts, Vec<Need>)> = decide::needs(&files, *libc)
+            .into_iter()
+            .map(|(facts, needs)| {
+                let refused = |need: &Need| !need.is_granted(*libc, policy, machine);
+                (facts, needs.into_iter().filter(refused).collect())
+            })
+            .collect();
+        let all = missing.iter().all(|(_, needs)| needs.iter().any(bars));
+        let linked: BTreeSet<&str> =
+            files.iter().flat_map(|facts| &facts.dynamic.needed).map(String::as_str).collect();
+        for (facts, needs) in missing {
+            let file = facts.path.rsplit('/').next().unwrap_or_default();
+            let essential = all || facts.is_extension() || linked.contains(file);
             let mut by_code: BTreeMap<Code, BTreeSet<String>> = BTreeMap::new();
-            for need in needs.iter().filter(|need| !need.is_granted(*libc, policy, machine)) {
-                by_code.entry(code(need)).or_default().insert(short(need));
+            for need in &needs {
+                let code = if essential && bars(need) { Code::PolicyGlibc } else { code(need) };
+                by_code.entry(code).or_default().insert(short(need));
             }
             let find = |(code, all): (Code, BTreeSet<String>)| {
                 let all: Vec<_> = all.into_iter().collect();
@@ -41,11 +61,14 @@ pub fn findings(files: &[Facts], name: &WheelName) -> Vec<Finding> {
     out
 }
 
-/// Without its version of glibc, a file is never loaded. The rest may be there all the same: other packages bring
-/// libraries, and newer compilers their own.
+/// Whether a file is never loaded without it. Other libraries may be newer than the policy: compilers and other packages
+/// bring them.
+fn bars(need: &Need) -> bool {
+    matches!(need, Need::Version { version, weak: false, .. } if table::is_of_glibc(version))
+}
+
 fn code(need: &Need) -> Code {
     match need {
-        Need::Version { version, weak: false, .. } if table::is_of_glibc(version) => Code::PolicyGlibc,
         Need::Version { .. } => Code::PolicyVersion,
         Need::Library(_) => Code::PolicyLibrary,
         Need::Symbol { .. } | Need::Interpreter(_) => Code::PolicySymbol,

@@ -64,6 +64,12 @@ impl Libc {
         }
     }
 
+    /// The policies that are given for a machine, the oldest first.
+    #[must_use]
+    pub fn policies(self, machine: &str) -> Vec<Dotted> {
+        self.rules().policies(machine).cloned().collect()
+    }
+
     pub(super) fn rules(self) -> &'static Rules {
         let table = table();
         match self {
