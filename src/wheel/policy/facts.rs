@@ -33,7 +33,7 @@ pub struct Facts {
 
 impl Facts {
     /// Reads them.
-    fn read<'d, R: ReadRef<'d>>(path: &str, machine: Machine, data: R) -> Self {
+    pub(in crate::wheel) fn read<'d, R: ReadRef<'d>>(path: &str, machine: Machine, data: R) -> Self {
         let mut dynamic = Dynamic::read(data).unwrap_or_default();
         dynamic.undefined.retain(|symbol| table::is_watched(symbol));
         Self { path: path.to_owned(), machine, level: elf::isa_needed(data), dynamic }
@@ -66,7 +66,7 @@ impl Facts {
 }
 
 /// The machine of an ELF file by its first bytes. Code for a GPU or a kernel is none of the platform's.
-fn machine(head: &[u8]) -> Option<Machine> {
+pub(in crate::wheel) fn machine(head: &[u8]) -> Option<Machine> {
     let foreign = |machine| matches!(&elf::name(machine)[..], "amdgpu" | "bpf");
     shim_elf::facts(head).map(|facts| facts.machine).filter(|machine| !foreign(*machine))
 }
