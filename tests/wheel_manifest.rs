@@ -543,7 +543,7 @@ fn each_fault_of_the_document_has_its_code() {
         ("bad-field", |all| all["wheels"][0]["entries"][0]["action"] = json!("boiled")),
         ("bad-field", |all| all["wheels"][1]["file"] = json!("../m.whl")),
         ("unknown-field", |all| all["wheels"][0]["sise"] = json!(1)),
-        ("unknown-field", |all| all["wheels"][0]["entries"][3]["elf"] = Value::Null),
+        ("unknown-field", |all| all["wheels"][0]["entries"][3]["elv"] = json!(null)),
         ("bad-order", |all| all["wheels"].as_array_mut().unwrap().reverse()),
         ("bad-order", |all| all["wheels"][0]["entries"].as_array_mut().unwrap().reverse()),
         ("missing-run", |all| all["wheels"][0]["run"] = json!("0000000000000000")),

@@ -97,7 +97,7 @@ fn text(to: &mut dyn Write, found: &Diff, limit: usize) -> io::Result<()> {
         (number(Change::Executable), "with other rights"),
         (number(Change::Added), "added"),
         (number(Change::Removed), "removed"),
-        (number(Change::Packing), "packed otherwise"),
+        (number(Change::Packing), "the same but for packing"),
     ];
     let words = words.iter().filter(|(number, word)| *number > 0 || *word == "the same");
     let words: Vec<_> = words.map(|(number, word)| format!("{} {word}", out::count(*number))).collect();

@@ -43,7 +43,7 @@ struct Member<'d> {
 }
 
 /// Reads the members in their order; `None` if it is no sound library with its members inside.
-fn members<'d>(data: &'d [u8]) -> Option<Vec<(String, Member<'d>)>> {
+fn members(data: &[u8]) -> Option<Vec<(String, Member<'_>)>> {
     let archive = ArchiveFile::parse(data).ok()?;
     if archive.is_thin() {
         return None;

@@ -17,8 +17,8 @@ use crate::wheel::headers::Headers;
 
 /// Longer texts are compared as bytes.
 const TEXT: u64 = 4 << 20;
-/// Larger static libraries are compared as bytes.
-const LIBRARY: u64 = 256 << 20;
+/// Larger static libraries are compared as bytes: they are held in memory.
+const LIBRARY: u64 = 64 << 20;
 
 /// How the contents of a file differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,14 +70,14 @@ pub(super) enum Relation {
 }
 
 /// What went wrong, and on which side.
-pub(super) type Trouble = Sides<Option<Finding>>;
+pub(super) type Trouble = Box<Sides<Option<Finding>>>;
 
-fn in_a(finding: Finding) -> Trouble {
-    Sides { a: Some(finding), b: None }
+pub(super) fn in_a(finding: Finding) -> Trouble {
+    Box::new(Sides { a: Some(finding), b: None })
 }
 
-fn in_b(finding: Finding) -> Trouble {
-    Sides { a: None, b: Some(finding) }
+pub(super) fn in_b(finding: Finding) -> Trouble {
+    Box::new(Sides { a: None, b: Some(finding) })
 }
 
 /// Compares the contents of two entries; inflates them only where it must.

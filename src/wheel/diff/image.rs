@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::elf::Facts;
 use super::side::Side;
+use crate::toolchain::session::hexadecimal;
 use crate::wheel::archive::{Entry, Source};
 use crate::wheel::finding::{Code, Finding};
 
@@ -80,7 +81,7 @@ impl Image {
             hasher.update(&piece[..length]);
             at += length as u64;
         }
-        Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hexadecimal(&hasher.finalize()))
     }
 }
 

@@ -381,9 +381,9 @@ fn record(a: &Side, b: &Side, pairs: &pairs::Pairs, outcomes: &mut [((usize, usi
     let compared = match (read(a, one), read(b, other)) {
         (Ok(in_a), Ok(in_b)) => rows::compare(&in_a, &in_b, &both, &single).map_err(|(first, what)| {
             let finding = Finding::of(Code::RecordSyntax, one.path.as_bytes(), what);
-            if first { Sides { a: Some(finding), b: None } } else { Sides { a: None, b: Some(finding) } }
+            if first { content::in_a(finding) } else { content::in_b(finding) }
         }),
-        (in_a, in_b) => Err(Sides { a: in_a.err(), b: in_b.err() }),
+        (in_a, in_b) => Err(Box::new(Sides { a: in_a.err(), b: in_b.err() })),
     };
     let outcome = &mut outcomes[place].1;
     match compared {

@@ -1,5 +1,7 @@
 //! The same content packed otherwise: headers of the zip file, its order, its comment.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::Sides;
@@ -17,7 +19,7 @@ pub struct PackingDiff {
     pub value: Sides<String>,
 }
 
-/// One entry against another, whose content may differ. `same` says that it does not, and the compressed bytes do.
+/// One entry against another. `recompressed`: the content is the same, and the compressed bytes are not.
 pub(super) fn entry(
     (side_a, a): (&Side, &Entry),
     (side_b, b): (&Side, &Entry),
@@ -44,8 +46,9 @@ pub(super) fn whole(a: &Side, b: &Side, both: &[(usize, usize)]) -> Vec<PackingD
         }
     };
     let folders = |side: &Side, other: &Side| {
-        let only: Vec<_> =
-            side.folders.iter().filter(|folder| !other.folders.contains(folder)).cloned().collect();
+        let others: HashSet<&String> = other.folders.iter().collect();
+        let only: Vec<&str> =
+            side.folders.iter().filter(|folder| !others.contains(folder)).map(String::as_str).collect();
         if only.is_empty() { "none".to_owned() } else { only.join(" ") }
     };
     tell("folders", folders(a, b), folders(b, a));

@@ -70,12 +70,12 @@ impl Open<'_> {
             if alone && (one.len() != 1 || other.len() != 1) {
                 continue;
             }
-            // Sorted by path, so that the order of the archive decides nothing but between equal paths.
+            // Taken in the order of the paths, so that the order of the archive decides nothing but between equal paths.
             one.sort_by_key(|at| (self.a[*at].key, *at));
-            other.sort_by_key(|at| (self.b[*at].key, *at));
+            other.sort_by_key(|at| std::cmp::Reverse((self.b[*at].key, *at)));
             for at in one {
-                if let Some(place) = other.iter().take(TRIES).position(|to| fits(at, *to)) {
-                    let to = other.remove(place);
+                if let Some(place) = other.iter().rev().take(TRIES).position(|to| fits(at, *to)) {
+                    let to = other.remove(other.len() - 1 - place);
                     self.free[0][at] = false;
                     self.free[1][to] = false;
                     self.both.push((at, to));

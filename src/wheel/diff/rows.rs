@@ -86,8 +86,11 @@ pub(super) fn compare(
     }
     // What is left has no file, or one on one side only, from which its row follows.
     let [left_a, left_b] = &mut of;
-    for (left, paths) in [(&mut *left_a, &single.a), (&mut *left_b, &single.b)] {
-        left.retain(|path, _| !paths.contains(&path.as_str()));
+    for path in &single.a {
+        left_a.remove(*path);
+    }
+    for path in &single.b {
+        left_b.remove(*path);
     }
     let mut paths: Vec<String> = left_a.keys().chain(left_b.keys()).cloned().collect();
     paths.sort();

@@ -1,6 +1,7 @@
 //! One of the two wheels: opened as far as it can be read. Rules that reading does not need may be broken; what is wrong
 //! is told as a note.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::super::archive::{Archive, Entry, Opened};
@@ -30,6 +31,8 @@ pub(super) struct Side {
     pub(super) folders: Vec<String>,
     /// What is wrong with it.
     pub(super) findings: Vec<Finding>,
+    /// Entries that cannot be inflated by us, and why.
+    closed: HashMap<String, Finding>,
 }
 
 /// A file in a wheel.
@@ -46,6 +49,9 @@ impl Side {
         let source = package::open(path)?;
         let archive = Archive::read(source).map_err(|finding| finding.refusal(path))?;
         let mut findings = archive.faults().to_vec();
+        let is_closed = |fault: &&Finding| matches!(fault.code, Code::Encrypted | Code::Method);
+        let closed = findings.iter().filter(is_closed);
+        let closed = closed.filter_map(|fault| Some((fault.member.clone()?, fault.clone()))).collect();
         let name = package::name_of(path).map_err(|finding| findings.push(finding)).ok();
         let mut files = Vec::new();
         let mut folders = Vec::new();
@@ -69,16 +75,13 @@ impl Side {
         if info.is_none() {
             findings.push(Finding::new(Code::NoDistInfo, "has not one dist-info folder"));
         }
-        Ok(Self { path: path.to_owned(), name, archive, info, data, files, folders, findings })
+        Ok(Self { path: path.to_owned(), name, archive, info, data, files, folders, findings, closed })
     }
 
     /// Fails if the entry cannot be inflated by us, which its header says.
     pub(super) fn readable(&self, entry: &Entry) -> Result<(), Finding> {
         let name = String::from_utf8_lossy(self.archive.name(entry));
-        let fault = self.findings.iter().find(|fault| {
-            matches!(fault.code, Code::Encrypted | Code::Method) && fault.member.as_deref() == Some(&name)
-        });
-        fault.map_or(Ok(()), |fault| Err(fault.clone()))
+        self.closed.get(&*name).map_or(Ok(()), |fault| Err(fault.clone()))
     }
 }
 

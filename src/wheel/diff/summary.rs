@@ -6,11 +6,13 @@ use super::content::Content;
 use super::elf::{Aspect, ElfDiff};
 use super::headers::HeadersDiff;
 use super::{Change, Diff, EntryDiff};
+use crate::build::pep440::normalized_name;
+use crate::wheel::name::same_version;
 
 /// One reason after the other, from what matters most on.
 #[must_use]
 pub fn reasons(diff: &Diff) -> Vec<String> {
-    let mut out = names(diff);
+    let mut out: Vec<String> = names(diff).into_iter().collect();
     let changed: Vec<&EntryDiff> =
         diff.entries.iter().filter(|entry| entry.change == Change::Changed && !follows(entry)).collect();
     if !changed.is_empty() {
@@ -58,14 +60,19 @@ pub fn packing(diff: &Diff) -> Vec<String> {
     entries.chain(diff.packing.iter().map(|packing| packing.what.to_owned())).collect()
 }
 
-fn names(diff: &Diff) -> Vec<String> {
+fn names(diff: &Diff) -> Option<String> {
     let mut words: Vec<&str> = Vec::new();
     for name in &diff.names {
+        let both = name.value.a.as_deref().zip(name.value.b.as_deref());
         let word = match name.part {
-            "distribution" => "name",
-            "version" => "version",
-            "build" => "build number",
-            "python" | "abi" | "platform" => "tags",
+            "distribution" if both.is_some_and(|(a, b)| normalized_name(a) == normalized_name(b)) => {
+                "another spelling of the name"
+            }
+            "distribution" => "another name",
+            "version" if both.is_some_and(|(a, b)| same_version(a, b)) => "another spelling of the version",
+            "version" => "another version",
+            "build" => "another build number",
+            "python" | "abi" | "platform" => "other tags",
             _ => continue,
         };
         if words.last() != Some(&word) {
@@ -73,12 +80,9 @@ fn names(diff: &Diff) -> Vec<String> {
         }
     }
     if words.is_empty() && !diff.names.is_empty() {
-        words.push("spelling of folders");
+        words.push("another spelling of folders");
     }
-    if words.is_empty() { Vec::new() } else { vec![format!("another {}", list(&words))] }
-        .into_iter()
-        .map(|text| text.replace("another tags", "other tags"))
-        .collect()
+    (!words.is_empty()).then(|| list(&words))
 }
 
 /// Files that changed, by what they are and in what they differ.
@@ -87,11 +91,14 @@ fn told(changed: &[&EntryDiff]) -> String {
     let mut groups: BTreeMap<(u8, [&str; 2], String), usize> = BTreeMap::new();
     for entry in changed {
         let (rank, kind, how) = match &entry.content {
-            Some(Content::Elf(elf)) => (0, ["library", "libraries"], self::elf(elf)),
+            Some(Content::Elf(elf)) => (0, ["library", "libraries"], brief(elf)),
             Some(Content::Library(_)) => (1, ["static library", "static libraries"], String::new()),
             Some(Content::Wheel(diff)) => (3, ["WHEEL", "WHEEL"], headers(diff)),
             Some(Content::Metadata(diff)) => (2, ["METADATA", "METADATA"], headers(diff)),
-            Some(Content::Record(_)) => (4, ["RECORD", "RECORD"], String::new()),
+            Some(Content::Record(diff)) => {
+                let how = if diff.rows.is_empty() { "in form only" } else { "in rows of its own" };
+                (4, ["RECORD", "RECORD"], how.to_owned())
+            }
             Some(Content::Text(_)) => (5, ["text", "texts"], String::new()),
             Some(Content::Binary(_)) | None => (6, ["binary file", "binary files"], String::new()),
             Some(Content::Unread(_)) => (7, ["unreadable file", "unreadable files"], String::new()),
@@ -107,6 +114,14 @@ fn told(changed: &[&EntryDiff]) -> String {
         if how.is_empty() { what } else { format!("{what} {how}") }
     };
     groups.iter().map(group).collect::<Vec<_>>().join(", ")
+}
+
+/// In what an ELF file differs, in few words: the rest matters less where the code is another.
+fn brief(diff: &ElfDiff) -> String {
+    match diff.aspects.iter().find(|aspect| aspect.is_run()) {
+        Some(aspect) => format!("in {}", aspect.name()),
+        None => elf(diff),
+    }
 }
 
 /// In what an ELF file differs.
@@ -135,7 +150,13 @@ pub fn elf(diff: &ElfDiff) -> String {
 }
 
 fn headers(diff: &HeadersDiff) -> String {
+    const SOME: usize = 4;
     let mut words: Vec<&str> = diff.headers.iter().map(|header| header.name.as_str()).collect();
+    let others = count(words.len().saturating_sub(SOME), "other header", "other headers");
+    if words.len() > SOME + 1 {
+        words.truncate(SOME);
+        words.push(&others);
+    }
     if diff.body.is_some() {
         words.push("the body");
     }

@@ -139,8 +139,9 @@ mod tests {
 
     #[test]
     fn what_is_too_much_to_align_is_counted() {
-        let a: String = (0..9_000).map(|n| format!("{n}\n")).collect();
-        let b: String = (0..9_000).rev().map(|n| format!("{n}\n")).collect();
+        let numbers: Vec<String> = (0..9_000).map(|n| n.to_string()).collect();
+        let a = numbers.join("\n") + "\n";
+        let b = numbers.iter().rev().map(String::as_str).collect::<Vec<_>>().join("\n") + "\n";
         let told = compare(&a, &format!("{b}x\n"), 9);
         assert_eq!((told.removed, told.added, told.hunks.len()), (0, 1, 0));
     }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::describe::describe;
 use super::document::{Action, Entry, FormatVersion, Manifest, Reading, Wheel};
@@ -93,15 +92,14 @@ pub fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
 #[must_use]
 pub fn read(bytes: &[u8]) -> (Option<Manifest>, Vec<Finding>) {
     let none = |code, what: String| (None, vec![Finding::new(code, what)]);
-    let document: Value = match serde_json::from_slice(bytes) {
-        Ok(document) => document,
+    let head: Head = match serde_json::from_slice(bytes) {
+        Ok(head) => head,
+        Err(error) if error.is_data() => return none(Code::NotAManifest, error.to_string()),
         Err(error) => return none(Code::NotAManifest, format!("is no JSON: {error}")),
     };
-    let Some(stated) = document.get("manifest_version") else {
-        return none(Code::NotAManifest, "has no `manifest_version`".to_owned());
-    };
-    let Some(version) = stated.as_str().and_then(FormatVersion::parse) else {
-        return none(Code::NotAManifest, format!("has the version {stated}, which is none"));
+    let Some(version) = FormatVersion::parse(&head.manifest_version) else {
+        let stated = head.manifest_version.escape_debug();
+        return none(Code::NotAManifest, format!("has the version `{stated}`, which is none"));
     };
     let mut found = Vec::new();
     let (theirs, ours) = (version, FormatVersion::CURRENT);
@@ -117,52 +115,32 @@ pub fn read(bytes: &[u8]) -> (Option<Manifest>, Vec<Finding>) {
             return none(Code::ForeignVersion, format!("is of version {theirs}, and {ours} is known"));
         }
     }
-    // From the text once more, since it knows the lines.
-    let manifest: Manifest = match serde_json::from_slice(bytes) {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            found.push(Finding::new(Code::BadField, error.to_string()));
-            return (None, found);
-        }
-    };
+    let mut unknown = Vec::new();
+    let mut text = serde_json::Deserializer::from_slice(bytes);
+    let manifest: Manifest =
+        match serde_ignored::deserialize(&mut text, |path| unknown.push(path.to_string())) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                found.push(Finding::new(Code::BadField, error.to_string()));
+                return (None, found);
+            }
+        };
     found.extend(structure(&manifest));
     if version.reading() == Reading::Whole {
-        let known = serde_json::to_value(&manifest).unwrap_or_default();
-        unknown(&document, &known, "", &mut found);
+        found.extend(
+            unknown.into_iter().map(|path| {
+                Finding::new(Code::UnknownField, format!("has a field `{}`", path.escape_debug()))
+            }),
+        );
         found.extend(words(&manifest));
     }
     (Some(manifest), found)
 }
 
-/// Fields that are in the document and in no type. An empty list is as good as an absent one.
-fn unknown(document: &Value, known: &Value, path: &str, found: &mut Vec<Finding>) {
-    match (document, known) {
-        (Value::Object(document), Value::Object(known)) => {
-            for (key, value) in document {
-                let path = format!("{path}/{key}");
-                match known.get(key) {
-                    Some(known) => unknown(value, known, &path, found),
-                    None if is_nothing(value) => {}
-                    None => found.push(Finding::new(Code::UnknownField, format!("has a field `{path}`"))),
-                }
-            }
-        }
-        (Value::Array(document), Value::Array(known)) => {
-            for (at, (value, known)) in document.iter().zip(known).enumerate() {
-                unknown(value, known, &format!("{path}/{at}"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// What is left out where it is written.
-fn is_nothing(value: &Value) -> bool {
-    match value {
-        Value::Array(list) => list.is_empty(),
-        Value::Object(table) => table.is_empty(),
-        _ => false,
-    }
+/// What must be known before the rest is read.
+#[derive(Deserialize)]
+struct Head {
+    manifest_version: String,
 }
 
 /// Order, and what refers to what.

@@ -12,6 +12,8 @@ use crate::wheel::diff::text::TextDiff;
 
 /// Values longer than this are cut, in characters.
 const LONG: usize = 160;
+/// Lists up to this many characters stand in a line.
+const LINE: usize = 100;
 
 /// Ends the line of an entry, and tells the rest below.
 pub(super) fn content(to: &mut dyn Write, entry: &EntryDiff, limit: usize) -> io::Result<()> {
@@ -19,12 +21,12 @@ pub(super) fn content(to: &mut dyn Write, entry: &EntryDiff, limit: usize) -> io
         None => writeln!(to),
         Some(Content::Wheel(diff) | Content::Metadata(diff)) => headers(to, diff, limit),
         Some(Content::Record(diff)) => record(to, diff, limit),
-        Some(Content::Text(diff)) => text(to, diff),
+        Some(Content::Text(diff)) => text(to, diff, limit),
         Some(Content::Elf(diff)) => super::elf::show(to, diff, limit),
         Some(Content::Library(diff)) => library(to, diff, limit),
         Some(Content::Binary(diff)) => match diff.first {
-            Some(first) => writeln!(to, "  from byte {} on", out::count(first)),
-            None => writeln!(to, "  one is the beginning of the other"),
+            Some(first) => writeln!(to, "  binary, from byte {} on", out::count(first)),
+            None => writeln!(to, "  binary, one is the beginning of the other"),
         },
         Some(Content::Unread(unread)) => writeln!(to, "  not compared: {}", plain(&unread.why)),
     }
@@ -48,7 +50,7 @@ fn headers(to: &mut dyn Write, diff: &HeadersDiff, limit: usize) -> io::Result<(
     match &diff.body {
         Some(body) => {
             write!(to, "    body")?;
-            text(to, body)
+            text(to, body, limit)
         }
         None => Ok(()),
     }
@@ -76,7 +78,8 @@ fn record(to: &mut dyn Write, diff: &RecordDiff, limit: usize) -> io::Result<()>
     more(to, diff.rows.len(), limit)
 }
 
-fn text(to: &mut dyn Write, diff: &TextDiff) -> io::Result<()> {
+fn text(to: &mut dyn Write, diff: &TextDiff, limit: usize) -> io::Result<()> {
+    let shown = |line: &str| if limit == usize::MAX { plain(line) } else { cut(line) };
     if let Some(ends) = &diff.line_ends {
         return writeln!(to, "  only line ends: {} → {}", ends.a, ends.b);
     }
@@ -89,7 +92,7 @@ fn text(to: &mut dyn Write, diff: &TextDiff) -> io::Result<()> {
                 Some(b'+') => GREEN,
                 _ => anstyle::Style::new(),
             };
-            writeln!(to, "    {style}{}{style:#}", cut(line))?;
+            writeln!(to, "    {style}{}{style:#}", shown(line))?;
         }
     }
     if diff.left_out > 0 {
@@ -146,6 +149,12 @@ pub(super) fn lists(
     added: &[String],
     limit: usize,
 ) -> io::Result<()> {
+    let length = |values: &[String]| values.iter().map(|value| value.chars().count() + 2).sum::<usize>();
+    let short = removed.len().max(added.len()) <= limit && length(removed) + length(added) <= LINE;
+    if short && !(removed.is_empty() && added.is_empty()) {
+        let some = |values: &[String]| (!values.is_empty()).then(|| values.join(", "));
+        return sides(to, what, some(removed).as_deref(), some(added).as_deref());
+    }
     for (sign, style, values) in [('-', RED, removed), ('+', GREEN, added)] {
         for value in values.iter().take(limit) {
             writeln!(to, "    {what}  {style}{sign} {}{style:#}", cut(value))?;

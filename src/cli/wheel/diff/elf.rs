@@ -20,16 +20,7 @@ pub(super) fn show(to: &mut dyn Write, diff: &ElfDiff, limit: usize) -> io::Resu
         lists(to, list.what, &list.removed, &list.added, limit)?;
     }
     symbols(to, &diff.symbols, limit)?;
-    // What only follows is worth no line, unless all is asked for.
-    let told = |section: &&SectionDiff| {
-        limit == usize::MAX || section.aspect != Aspect::Layout || diff.aspects.contains(&Aspect::Layout)
-    };
-    let mut shown: Vec<&SectionDiff> = diff.sections.iter().filter(told).collect();
-    shown.sort_by_key(|section| section.aspect);
-    for section in shown.iter().take(limit) {
-        self::section(to, section)?;
-    }
-    more(to, shown.len(), limit)
+    sections(to, diff, limit)
 }
 
 fn symbols(to: &mut dyn Write, diff: &SymbolsDiff, limit: usize) -> io::Result<()> {
@@ -39,28 +30,49 @@ fn symbols(to: &mut dyn Write, diff: &SymbolsDiff, limit: usize) -> io::Result<(
         writeln!(
             to,
             "    symbol  {name}  {DIM}{what}{DIM:#} {RED}{}{RED:#} → {GREEN}{}{GREEN:#}",
-            cut(&symbol.value.a),
-            cut(&symbol.value.b)
+            or_none(&symbol.value.a),
+            or_none(&symbol.value.b)
         )?;
     }
     more(to, diff.changed.len(), limit)
 }
 
-fn section(to: &mut dyn Write, section: &SectionDiff) -> io::Result<()> {
-    let name = cut(&section.name);
-    let bytes = |size: u64| format!("{} bytes", out::count(size));
-    match (section.size.a, section.size.b) {
-        (Some(a), Some(b)) => {
-            let size = if a == b { bytes(a) } else { format!("{} → {}", out::count(a), bytes(b)) };
-            let first = section.first.map(|at| format!(", from {at:#x} on")).unwrap_or_default();
-            writeln!(to, "    section  {name}  {DIM}{size}{first}{DIM:#}")?;
+fn or_none(value: &str) -> String {
+    if value.is_empty() { "none".to_owned() } else { cut(value) }
+}
+
+/// Sections in a line; below it, texts in them that differ.
+fn sections(to: &mut dyn Write, diff: &ElfDiff, limit: usize) -> io::Result<()> {
+    // What follows, or was told by its values, is worth no word unless all is asked for.
+    let told = |section: &&SectionDiff| {
+        let there = section.size.a.is_some() && section.size.b.is_some();
+        let layout = section.aspect == Aspect::Layout && !diff.aspects.contains(&Aspect::Layout);
+        limit == usize::MAX || !(layout || (there && section.aspect.is_read()))
+    };
+    let mut shown: Vec<&SectionDiff> = diff.sections.iter().filter(told).collect();
+    shown.sort_by_key(|section| (section.aspect, std::cmp::Reverse(section.size.a.max(section.size.b))));
+    if shown.is_empty() {
+        return Ok(());
+    }
+    write!(to, "    sections")?;
+    for section in shown.iter().take(limit) {
+        let name = cut(&section.name);
+        match (section.size.a, section.size.b) {
+            (Some(a), Some(b)) if a == b => write!(to, "  {name} {DIM}{}{DIM:#}", out::count(a))?,
+            (Some(a), Some(b)) => write!(to, "  {name} {DIM}{} → {}{DIM:#}", out::count(a), out::count(b))?,
+            (Some(a), None) => write!(to, "  {RED}- {name}{RED:#} {DIM}{}{DIM:#}", out::count(a))?,
+            (None, Some(b)) => write!(to, "  {GREEN}+ {name}{GREEN:#} {DIM}{}{DIM:#}", out::count(b))?,
+            (None, None) => {}
         }
-        (Some(a), None) => writeln!(to, "    section  {RED}- {name}{RED:#}  {DIM}{}{DIM:#}", bytes(a))?,
-        (None, Some(b)) => writeln!(to, "    section  {GREEN}+ {name}{GREEN:#}  {DIM}{}{DIM:#}", bytes(b))?,
-        (None, None) => {}
     }
-    match &section.text {
-        Some(text) => sides(to, "  text", Some(&text.a), Some(&text.b)),
-        None => Ok(()),
+    if shown.len() > limit {
+        write!(to, "  {DIM}{} more{DIM:#}", shown.len() - limit)?;
     }
+    writeln!(to)?;
+    for section in shown.iter().take(limit) {
+        if let (Some(text), Some(at)) = (&section.text, section.first) {
+            sides(to, &format!("{} at {at:#x}", cut(&section.name)), Some(&text.a), Some(&text.b))?;
+        }
+    }
+    Ok(())
 }

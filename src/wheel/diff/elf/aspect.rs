@@ -3,6 +3,9 @@
 use object::elf;
 use serde::Serialize;
 
+/// Notes of the annobin plug-in: what each compile was given.
+const ANNOBIN: &str = ".gnu.build.attributes";
+
 /// A part of what an ELF file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,6 +77,12 @@ impl Aspect {
         }
     }
 
+    /// Whether it is what runs, or on what.
+    #[must_use]
+    pub const fn is_run(self) -> bool {
+        matches!(self, Self::Machine | Self::Code | Self::GpuCode)
+    }
+
     /// What a section is part of.
     pub(super) fn of_section(name: &str, kind: u32, flags: u64) -> Self {
         const GPU: &[&str] =
@@ -95,11 +104,14 @@ impl Aspect {
             return Self::Comment;
         }
         match elf::SectionType(kind) {
+            elf::SHT_NOTE if name == ANNOBIN => Self::Other,
             elf::SHT_NOTE if name.ends_with(".build-id") => Self::BuildId,
             elf::SHT_NOTE if name == ".note.gnu.property" => Self::Properties,
             elf::SHT_NOTE => Self::Notes,
             elf::SHT_SYMTAB | elf::SHT_SYMTAB_SHNDX => Self::SymbolTable,
-            elf::SHT_REL
+            elf::SHT_STRTAB if name == ".strtab" => Self::SymbolTable,
+            elf::SHT_STRTAB
+            | elf::SHT_REL
             | elf::SHT_RELA
             | elf::SHT_RELR
             | elf::SHT_DYNAMIC
@@ -110,8 +122,6 @@ impl Aspect {
             | elf::SHT_GNU_VERNEED
             | elf::SHT_GNU_VERDEF
             | elf::SHT_GROUP => Self::Layout,
-            elf::SHT_STRTAB if name == ".strtab" => Self::SymbolTable,
-            elf::SHT_STRTAB => Self::Layout,
             _ if name == ".interp" => Self::Interpreter,
             _ if begins(UNWIND) || name.starts_with(".got") || name == ".relro_padding" => Self::Layout,
             _ if flags & elf::SHF_ALLOC.0 == 0 => Self::Other,
@@ -120,7 +130,8 @@ impl Aspect {
     }
 
     /// Whether a section's bytes say no more than what was read out of them.
-    pub(super) const fn is_read(self) -> bool {
+    #[must_use]
+    pub const fn is_read(self) -> bool {
         matches!(
             self,
             Self::SymbolTable

@@ -82,7 +82,7 @@ impl ElfDiff {
     /// Whether what is executed is the same.
     #[must_use]
     pub fn same_code(&self) -> bool {
-        !self.aspects.iter().any(|aspect| matches!(aspect, Aspect::Machine | Aspect::Code | Aspect::GpuCode))
+        !self.aspects.iter().any(|aspect| aspect.is_run())
     }
 
     fn value(&mut self, what: &'static str, aspect: Aspect, a: Option<String>, b: Option<String>) {

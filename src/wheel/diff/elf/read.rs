@@ -9,6 +9,7 @@ use object::{Endianness, FileKind, ReadRef, SectionIndex, SymbolIndex};
 
 use super::aspect::Aspect;
 use crate::elf::dynamic::Dynamic;
+use crate::toolchain::session::hexadecimal as hex;
 
 /// One ELF file.
 #[derive(Debug, Default)]
@@ -105,7 +106,9 @@ where
         let name =
             String::from_utf8_lossy(sections.section_name(endian, section).unwrap_or_default()).into_owned();
         let kind = section.sh_type(endian);
+        // What is not loaded is for tools, not for who runs it.
         if kind == elf::SHT_NOTE
+            && section.sh_flags(endian).0 & elf::SHF_ALLOC.0 != 0
             && let Ok(Some(notes)) = section.notes(endian, data)
         {
             noted = true;
@@ -294,8 +297,4 @@ where
     };
     let Some(all) = note.gnu_properties(endian) else { return Vec::new() };
     all.map_while(Result::ok).map(one).collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
