@@ -180,6 +180,8 @@ fn files_of_code_say_what_readelf_says() {
     assert!(readelf(&bench.at("libold.so"), "-nW").contains("x86-64-v3"));
     assert_eq!(row(codes, "path", "demo/libold.so.3")["x86_64_level"], 3);
     assert_eq!((&told["x86_64_level"], &told["machines"]), (&json!(3), &json!(["x86_64"])));
+    assert_eq!(texts(&told["platform"]), ["linux_x86_64"], "no policy allows a level");
+    assert_eq!(texts(&told["platform_reasons"]), ["demo/libold.so.3 asks for x86-64-v3"]);
     let page = bench.done(&["inspect", LINUX]);
     for shown in [
         "soname  libother.so.1",
@@ -272,6 +274,7 @@ fn what_cannot_be_read_is_told_and_the_rest_is_shown() {
     let (page, told) = (String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap());
     assert_eq!(out.status.code(), Some(1));
     assert!(page.contains("demo 1.0"), "{page}");
+    assert!(page.contains("any: there is no machine code"), "{page}");
     assert!(told.contains("[not-zip]") && told.contains("gone-1.0") && told.contains("hint:"), "{told}");
     let out = bench.run(&[&["inspect", "--json"], &list[..]].concat());
     let json: Value = serde_json::from_slice(&out.stdout).unwrap();

@@ -428,7 +428,7 @@ fn what_cannot_be_told_is_refused_and_nothing_is_written() {
         .record()
         .lines()
         .filter(|line| !line.starts_with("demo/__init__"))
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect();
     parts.entries.push(entry("demo-1.0.dist-info/RECORD", (line + &record).as_bytes()));
     parts.write(&bench.at("hash"));
@@ -604,7 +604,8 @@ fn a_newer_manifest_is_read_as_far_as_it_is_known() {
 
 #[test]
 fn wheels_that_changed_are_found() {
-    let change: &[(&[&str], fn(&Bench))] = &[
+    type Change = fn(&Bench);
+    let change: &[(&[&str], Change)] = &[
         (&["wheel-missing"], |bench| fs::remove_file(bench.at(ANY)).unwrap()),
         (&["wheel-unlisted"], |bench| drop(bench.wheel("demo-1.0-py2-none-any.whl"))),
         (&["wheel-faulty"], |bench| fs::write(bench.at(ANY), "cut short").unwrap()),

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use object::ReadRef;
 use serde::Serialize;
 
-use crate::elf::{self, dynamic::Dynamic};
+use crate::elf::{self, Dynamic};
 use crate::gpu::{self, Target};
+use crate::wheel::policy::{self, Facts};
 
 /// A file of machine code (ELF) or of GPU code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -33,8 +34,6 @@ pub struct Code {
     pub interpreter: Option<String>,
     /// The highest versions of symbols that it needs.
     pub needs: Needs,
-    /// The lowest manylinux or musllinux tag that it qualifies for by itself.
-    pub platform: Option<String>,
     /// GPU code in it.
     pub gpu: Option<Gpu>,
 }
@@ -81,28 +80,31 @@ pub struct Targeted {
 }
 
 impl Code {
-    /// Reads an ELF file, or a file of GPU code. What is wrong with its GPU code is told beside it.
-    pub(super) fn read<'d, R: ReadRef<'d>>(data: R) -> (Self, Option<gpu::Damage>) {
+    /// Reads an ELF file, or a file of GPU code; what policies are decided by, if it is for a machine that interpreters
+    /// run on; and what is wrong with its GPU code.
+    pub(super) fn read<'d, R: ReadRef<'d>>(
+        path: &str,
+        data: R,
+    ) -> (Self, Option<Facts>, Option<gpu::Damage>) {
         let mut code = Self::default();
         let head = data.read_bytes_at(0, data.len().unwrap_or(0).min(64)).unwrap_or_default();
-        if let Some(facts) = crosswheel_shim::elf::facts(head) {
-            code.machine = Some(elf::name(facts.machine));
-            code.x86_64_level = elf::isa_needed(data);
-        }
-        if let Some(dynamic) = Dynamic::read(data) {
-            code.needs = Needs::of(&dynamic);
-            code.soname = dynamic.soname;
-            code.needed = dynamic.needed;
-            code.rpath = dynamic.rpath;
-            code.runpath = dynamic.runpath;
-            code.interpreter = dynamic.interpreter;
+        code.machine = crosswheel_shim::elf::facts(head).map(|facts| elf::name(facts.machine));
+        let facts = policy::facts::machine(head).map(|machine| Facts::read(path, machine, data));
+        if let Some(Facts { level, dynamic, .. }) = &facts {
+            code.x86_64_level = *level;
+            code.needs = Needs::of(dynamic);
+            code.soname.clone_from(&dynamic.soname);
+            code.needed.clone_from(&dynamic.needed);
+            code.rpath.clone_from(&dynamic.rpath);
+            code.runpath.clone_from(&dynamic.runpath);
+            code.interpreter.clone_from(&dynamic.interpreter);
         }
         match gpu::list(data) {
             Ok(listing) => {
                 code.gpu = listing.map(Gpu::from);
-                (code, None)
+                (code, facts, None)
             }
-            Err(damage) => (code, Some(damage)),
+            Err(damage) => (code, facts, Some(damage)),
         }
     }
 

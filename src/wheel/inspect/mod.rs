@@ -20,6 +20,7 @@ use super::finding::{Code as Problem, Finding};
 use super::headers::Headers;
 use super::image::Image;
 use super::name::{Tags, WheelName};
+use super::policy::{self, Facts};
 use super::{check, package, work};
 use crate::error::Result;
 use crate::gpu::{self, Target};
@@ -66,8 +67,10 @@ pub struct Inspection {
     pub x86_64_level: Option<u8>,
     /// The highest versions of symbols that its files need.
     pub needs: Needs,
-    /// The lowest manylinux or musllinux tag that it qualifies for.
-    pub platform: Option<String>,
+    /// The lowest platform tag that it qualifies for, with its other name; none, if its files do not tell.
+    pub platform: Vec<String>,
+    /// Why it is not a lower one.
+    pub platform_reasons: Vec<String>,
     /// Bytes of code for AMD GPUs, inside of libraries and in files of its own.
     pub gpu_bytes: u64,
     /// Bytes of code for NVIDIA GPUs inside of libraries, which is not looked into.
@@ -217,7 +220,14 @@ fn described(metadata: &Headers, out: &mut Inspection) {
 struct Seen {
     file: Sized,
     code: Option<Code>,
+    facts: Option<Facts>,
     unread: Option<Unread>,
+}
+
+impl Seen {
+    fn of(file: Sized) -> Self {
+        Self { file, code: None, facts: None, unread: None }
+    }
 }
 
 /// Looks into all entries.
@@ -233,7 +243,7 @@ fn contents(archive: &Archive<Opened>, out: &mut Inspection) {
     let seen: Vec<Seen> = if let Some(fault) = archive.faults().iter().find(barred) {
         let what = format!("nothing was inflated, since the archive is unsafe: {}", fault.code.name());
         out.unread.push(Unread { member: None, what });
-        let bare = |entry: &&Entry| Seen { file: sized(&name(entry), entry, &[]), code: None, unread: None };
+        let bare = |entry: &&Entry| Seen::of(sized(&name(entry), entry, &[]));
         files.iter().map(bare).collect()
     } else {
         let (same, unread) = same::find(archive);
@@ -241,7 +251,9 @@ fn contents(archive: &Archive<Opened>, out: &mut Inspection) {
         out.unread.extend(unread.into_iter().map(Unread::from));
         work::each(&files, |entry| look(archive, entry, &name(entry)))
     };
+    let mut facts = Vec::new();
     for one in seen {
+        facts.extend(one.facts);
         out.code.extend(one.code);
         out.unread.extend(one.unread);
         out.entries.push(one.file);
@@ -251,6 +263,17 @@ fn contents(archive: &Archive<Opened>, out: &mut Inspection) {
     out.unread.sort();
     out.unread.dedup();
     sum(out);
+    platform(facts, out);
+}
+
+/// The platform tag that the files have earned. What does not tell it is no fault: a wheel for another system, say.
+fn platform(mut facts: Vec<Facts>, out: &mut Inspection) {
+    let Some(tags) = out.tags.as_ref().filter(|_| out.unread.is_empty() && !facts.is_empty()) else { return };
+    facts.sort_by(|a, b| a.path.cmp(&b.path));
+    let Ok(decided) = policy::platform_by(&tags.platform, &facts, true) else { return };
+    let reasons = decided.verdict.iter().flat_map(policy::Verdict::deciding);
+    out.platform_reasons = reasons.map(ToString::to_string).collect();
+    out.platform = decided.tags;
 }
 
 fn sized(path: &str, entry: &Entry, head: &[u8]) -> Sized {
@@ -265,27 +288,27 @@ fn look(archive: &Archive<Opened>, entry: &Entry, path: &str) -> Seen {
     let head = match archive.head(entry, HEAD) {
         Ok(head) => head,
         Err(finding) => {
-            return Seen { file: sized(path, entry, &[]), code: None, unread: Some(finding.into()) };
+            return Seen { unread: Some(finding.into()), ..Seen::of(sized(path, entry, &[])) };
         }
     };
     let file = sized(path, entry, &head);
     if !gpu::may_hold(&head) {
-        return Seen { file, code: None, unread: None };
+        return Seen::of(file);
     }
     let unread = |what: String| Some(Unread { member: Some(path.to_owned()), what });
-    let (mut code, unread) = match gpu::of_code_object(&head, entry.size) {
+    let (mut code, facts, unread) = match gpu::of_code_object(&head, entry.size) {
         // Its header tells all that is asked for.
-        Some(listing) => (Code::of_code_object(&head, listing), None),
+        Some(listing) => (Code::of_code_object(&head, listing), None, None),
         None => match Image::of(archive, entry) {
             Ok(image) => {
-                let (code, damage) = Code::read(&image.data);
-                (code, damage.and_then(|damage| unread(damage.to_string())))
+                let (code, facts, damage) = Code::read(path, &image.data);
+                (code, facts, damage.and_then(|damage| unread(damage.to_string())))
             }
-            Err(finding) => return Seen { file, code: None, unread: Some(finding.into()) },
+            Err(finding) => return Seen { unread: Some(finding.into()), ..Seen::of(file) },
         },
     };
     (code.path, code.compressed, code.unpacked) = (path.to_owned(), entry.compressed, entry.size);
-    Seen { file, code: Some(code), unread }
+    Seen { file, code: Some(code), facts, unread }
 }
 
 /// What all files come to.

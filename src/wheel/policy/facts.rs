@@ -33,7 +33,7 @@ pub struct Facts {
 
 impl Facts {
     /// Reads them.
-    fn read<'d, R: ReadRef<'d>>(path: &str, machine: Machine, data: R) -> Self {
+    pub(in crate::wheel) fn read<'d, R: ReadRef<'d>>(path: &str, machine: Machine, data: R) -> Self {
         let mut dynamic = Dynamic::read(data).unwrap_or_default();
         dynamic.undefined.retain(|symbol| table::is_watched(symbol));
         Self { path: path.to_owned(), machine, level: elf::isa_needed(data), dynamic }
@@ -64,7 +64,7 @@ impl Facts {
 }
 
 /// The machine of an ELF file by its first bytes, if it is the platform's business.
-fn machine(head: &[u8]) -> Option<Machine> {
+pub(in crate::wheel) fn machine(head: &[u8]) -> Option<Machine> {
     let machine = shim_elf::facts(head)?.machine;
     (!verify::is_foreign(machine)).then_some(machine)
 }

@@ -50,25 +50,31 @@ pub fn platform_of(package: &Package, levels: bool) -> Result<PlatformTags> {
         Error::failed(what).hint("name the tags: --platform manylinux_2_28_x86_64")
     };
     let stated = &package.name.tags.platform;
-    let known = |tag: &&String| *tag == "any" || of_platform(tag).is_some();
-    if let Some(other) = stated.iter().find(|tag| !known(tag)) {
-        return Err(refuse(format!("is tagged {other}")));
-    }
+    are_known(stated).map_err(&refuse)?;
     let code = facts::Code::of(package)?;
-    if code.files.is_empty() {
-        return match code.other {
-            Some(path) => Err(refuse(format!("holds `{}`, and no code for Linux", path.escape_debug()))),
-            None => Ok(PlatformTags { tags: vec!["any".to_owned()], verdict: None }),
-        };
+    match code.other {
+        Some(path) if code.files.is_empty() => {
+            Err(refuse(format!("holds `{}`, and no code for Linux", path.escape_debug())))
+        }
+        _ => platform_by(stated, &code.files, levels).map_err(&refuse),
     }
-    let machine = machine(stated, &code.files).map_err(&refuse)?;
-    let files: Vec<&Facts> = code.files.iter().filter(|facts| elf::name(facts.machine) == machine).collect();
+}
+
+/// The same by facts of all its ELF files that were read already, and the platform tags that it has. The error says what
+/// does not tell.
+pub fn platform_by(stated: &[String], files: &[Facts], levels: bool) -> Result<PlatformTags, String> {
+    are_known(stated)?;
+    if files.is_empty() {
+        return Ok(PlatformTags { tags: vec!["any".to_owned()], verdict: None });
+    }
+    let machine = machine(stated, files)?;
+    let files: Vec<&Facts> = files.iter().filter(|facts| elf::name(facts.machine) == machine).collect();
     let claims: Vec<Claim> = stated.iter().filter_map(|tag| Claim::parse(tag)).collect();
-    let libc = libc(&claims, &files).map_err(&refuse)?;
+    let libc = libc(&claims, &files)?;
     let files: Vec<&Facts> =
         files.into_iter().filter(|facts| facts.libc().is_none_or(|other| other == libc)).collect();
     if files.is_empty() {
-        return Err(refuse(format!("is tagged {}, and holds no code for it", stated.join("."))));
+        return Err(format!("is tagged {}, and holds no code for it", stated.join(".")));
     }
     // How new the musl is that a file needs is not to be seen: what the wheel says stands.
     let floor = match libc {
@@ -80,6 +86,12 @@ pub fn platform_of(package: &Package, levels: bool) -> Result<PlatformTags> {
     };
     let verdict = Verdict::of(&files, libc, &machine, floor, levels);
     Ok(PlatformTags { tags: verdict.tags(), verdict: Some(verdict) })
+}
+
+/// Whether all tags are of a platform that is known.
+fn are_known(stated: &[String]) -> Result<(), String> {
+    let known = |tag: &&String| *tag == "any" || of_platform(tag).is_some();
+    stated.iter().find(|tag| !known(tag)).map_or(Ok(()), |other| Err(format!("is tagged {other}")))
 }
 
 /// The machine of the tags, or else of the extension modules, or else of all files.

@@ -64,8 +64,9 @@ impl Page<'_> {
         if !needs.is_empty() {
             self.fact("needs", &needs)?;
         }
-        if let Some(platform) = &one.platform {
-            self.fact("qualifies", platform)?;
+        if let Some(platform) = one.platform.first() {
+            let because = one.platform_reasons.first().map(|why| format!(": {}", plain(why)));
+            self.fact("qualifies", &format!("{platform}{}", because.unwrap_or_default()))?;
         }
         if !one.gpu_targets.is_empty() {
             let objects = one.gpu_targets.iter().map(|row| row.objects).sum();
@@ -199,7 +200,6 @@ impl Page<'_> {
         about.extend(code.machine.clone().filter(|_| machine));
         about.extend(code.x86_64_level.map(level));
         about.extend(Some(needs(&code.needs)).filter(|needs| !needs.is_empty()));
-        about.extend(code.platform.clone());
         writeln!(self.to, "    {}", about.join(", "))?;
         let file = code.path.rsplit('/').next().unwrap_or_default();
         if let Some(soname) = code.soname.as_ref().filter(|soname| *soname != file) {
