@@ -37,7 +37,8 @@ fn a_wheel_may_have_seventy_thousand_entries() {
     assert!(told.contains("70,003 files") && told.contains("0 faults, 0 notes"), "{told}");
     round_trip(&bench);
     bench.tool(&["unzip", "-tqq", "there.whl"]);
-    let all = "import zipfile; z = zipfile.ZipFile('there.whl'); assert not z.testzip(); print(len(z.namelist()))";
+    let all =
+        "import zipfile; z = zipfile.ZipFile('there.whl'); assert not z.testzip(); print(len(z.namelist()))";
     assert_eq!(bench.tool(&["python", "-c", all]), "70003\n");
 }
 
