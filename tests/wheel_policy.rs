@@ -39,10 +39,11 @@ fn code(machine: &str, name: &str, needs: Needs<'_>, flags: &[&str]) -> Vec<u8> 
         for version in *versions {
             // A version has a dot; what has none is a symbol.
             let symbol = version.replace('.', "_");
-            stub += &format!("void {symbol}(void) {{}}\n");
-            source += &format!("void {symbol}(void); void call_{number}_{symbol}(void) {{ {symbol}(); }}\n");
+            stub += &["void ", &symbol, "(void) {}\n"].concat();
+            let call = format!("void {symbol}(void); void call_{number}_{symbol}(void) {{ {symbol}(); }}\n");
+            source += &call;
             if symbol != *version || version.starts_with("GLIBC_") {
-                map += &format!("{version} {{ {symbol}; }};\n");
+                map += &[*version, " { ", &symbol, "; };\n"].concat();
             }
         }
         fs::write(at.join("stub.c"), stub).unwrap();
