@@ -13,6 +13,7 @@
 //! | [`cli`] | one file a verb; prints, never decides |
 //! | [`finding`] | what findings of audits and of wheels have in common |
 //! | [`error`] | every failure gathered once, with exit codes and hints |
+//! | [`hex`] | bytes as text |
 //! | [`source`] | text files that users write, and errors that point into them |
 //! | [`environment`] | every environment variable that is read or set |
 //! | [`process`] | running a command as if this process were not there |
@@ -28,6 +29,7 @@ pub mod environment;
 pub mod error;
 pub mod finding;
 pub mod gpu;
+pub mod hex;
 pub mod process;
 pub mod source;
 pub mod toolchain;

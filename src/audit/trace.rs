@@ -56,11 +56,11 @@ impl<'l> Index<'l> {
 
     /// The call that made a file, and by what that is known.
     pub(super) fn trace(&self, bytes: &[u8], facts: &Facts<'_>) -> Option<(&'l Call, Evidence)> {
-        if let Some(call) = facts.build_id.and_then(|id| self.build_ids.get(&*hex(id))) {
+        if let Some(call) = facts.build_id.and_then(|id| self.build_ids.get(&*crate::hex::digits(id))) {
             return Some((call, Evidence::BuildId));
         }
         // Digests cost a pass over the file each: only where they are needed.
-        if let Some(call) = load_digest(bytes).and_then(|load| self.loads.get(&*hex(&load))) {
+        if let Some(call) = load_digest(bytes).and_then(|load| self.loads.get(&*crate::hex::digits(&load))) {
             return Some((call, Evidence::Load));
         }
         self.whole(bytes)
@@ -68,7 +68,7 @@ impl<'l> Index<'l> {
 
     /// The call that made a file of these very bytes.
     pub(super) fn whole(&self, bytes: &[u8]) -> Option<(&'l Call, Evidence)> {
-        self.files.get(&*hex(&sha256(bytes))).map(|call| (*call, Evidence::Sha256))
+        self.files.get(&*crate::hex::digits(&sha256(bytes))).map(|call| (*call, Evidence::Sha256))
     }
 
     /// The call that made an object: the record does not hold what is in objects, but while the build's folder is
@@ -143,7 +143,7 @@ impl<'l> Index<'l> {
                 ),
             };
         }
-        if let Some(call) = facts.build_id.and_then(|id| self.past.get(&*hex(id))) {
+        if let Some(call) = facts.build_id.and_then(|id| self.past.get(&*crate::hex::digits(id))) {
             let what =
                 format!("was made by a compiler that went past the shim (call {} is its linker)", call.id);
             return (Code::Untraced, what, unseen::HINT.to_owned());
@@ -222,12 +222,4 @@ pub(super) fn objects(bytes: &[u8]) -> Result<Vec<(String, Machine)>, String> {
         }
     }
     Ok(objects)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut out, byte| {
-        _ = write!(out, "{byte:02x}");
-        out
-    })
 }

@@ -33,14 +33,5 @@ pub fn deliver(wheel: &Path, folder: &Path) -> Result<WheelReport> {
     file.set_permissions(fs::Permissions::from_mode(0o644)).context("writing", &target)?;
     file.sync_all().context("writing", &target)?;
     part.persist(&target).map_err(|error| Error::io("writing", &target, &error.error))?;
-    Ok(WheelReport { path: target, size, sha256: hex(&digest.finalize()) })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(WheelReport { path: target, size, sha256: crate::hex::digits(&digest.finalize()) })
 }

@@ -168,7 +168,7 @@ fn names(
 
 /// Twelve digits, as every id has.
 fn short(digest: &[u8]) -> String {
-    crate::toolchain::session::hexadecimal(&digest[..6])
+    crate::hex::digits(&digest[..6])
 }
 
 /// A line of a call with its session's number, and its new name if it has one. Keys are found as bytes: their quotes cannot

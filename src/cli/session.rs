@@ -9,8 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
+use crate::hex;
 use crate::toolchain::Toolchains;
-use crate::toolchain::session::{Session, SessionOptions, hexadecimal};
+use crate::toolchain::session::{Session, SessionOptions};
 use crate::topology::{Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
@@ -129,7 +130,7 @@ impl SessionArgs {
             add(name.as_bytes());
             add(value.as_bytes());
         }
-        hexadecimal(&hash.finalize()[..12])
+        hex::digits(&hash.finalize()[..12])
     }
 
     /// Makes the session.

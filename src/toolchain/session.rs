@@ -114,7 +114,7 @@ impl Session {
             let header = Header {
                 family: &options.family.name,
                 werror: options.policy.werror.name(),
-                plan: &hexadecimal(&digest),
+                plan: &crate::hex::digits(&digest),
                 bin: &bin,
                 tools: &discovery.tools,
             };
@@ -137,7 +137,7 @@ impl Session {
     /// The plan's digest in hexadecimal digits.
     #[must_use]
     pub fn digest_text(&self) -> String {
-        hexadecimal(&self.digest)
+        crate::hex::digits(&self.digest)
     }
 }
 
@@ -340,15 +340,4 @@ fn in_front(bin: &Path, path: &OsStr) -> OsString {
         all.push(path);
     }
     all
-}
-
-/// Two digits a byte.
-#[must_use]
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -17,6 +17,13 @@ pub fn asks_for(text: &str, package: &str) -> bool {
     normalized_name(name(text)) == normalized_name(package)
 }
 
+/// Whether it is asked for with an extra only: whether its marker names one.
+#[must_use]
+pub fn is_for_extra(text: &str) -> bool {
+    let marker = text.split_once(';').map_or("", |(_, marker)| marker);
+    marker.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == "extra")
+}
+
 /// Checks a name of a package.
 pub fn check_name(name: &str) -> Result<(), String> {
     let edge = |c: char| c.is_ascii_alphanumeric();

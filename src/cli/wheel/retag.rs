@@ -130,7 +130,7 @@ struct Job<'a> {
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let (edits, family) = edits(args)?;
-    let epoch = epoch()?;
+    let epoch = environment::source_date_epoch()?;
     let mut jobs = look(args, &edits, family.as_ref(), epoch)?;
     if edits.variant.is_some() {
         out::warn("pip does not know variants yet, and refuses wheels with such names");
@@ -327,15 +327,4 @@ fn write(target: &Path, plan: &Plan, args: &Args) -> Result<()> {
 fn identity(path: &Path) -> Result<(u64, u64)> {
     let there = std::fs::metadata(path).context("cannot look at", path)?;
     Ok((there.dev(), there.ino()))
-}
-
-/// The date of what is written anew, if the caller wishes one.
-fn epoch() -> Result<Option<u64>> {
-    let Some(text) = std::env::var_os(environment::SOURCE_DATE_EPOCH).filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let number = text.to_str().and_then(|text| text.parse().ok());
-    let wrong =
-        || Error::usage(format!("SOURCE_DATE_EPOCH is `{}`, which is no number of seconds", text.display()));
-    number.map(Some).ok_or_else(wrong)
 }

@@ -3,7 +3,7 @@
 
 use super::directory::{DEFLATED, STORED};
 use super::{Archive, Entry, Source, ZIP64, extras, local, u16_at, u32_at};
-use crate::toolchain::session::hexadecimal;
+use crate::hex;
 use crate::wheel::finding::Finding;
 
 /// The bits of a Unix mode that give rights.
@@ -104,7 +104,7 @@ fn date(time: u16, date: u16) -> String {
 fn fields(area: &[u8]) -> String {
     let field = |field: Result<(u16, &[u8]), ()>| match field {
         Ok((ZIP64, _)) => "zip64".to_owned(),
-        Ok((header, content)) => format!("{header:04x}:{}", hexadecimal(content)),
+        Ok((header, content)) => format!("{header:04x}:{}", hex::digits(content)),
         Err(()) => "damaged".to_owned(),
     };
     extras(area).map(field).collect::<Vec<_>>().join(" ")

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::elf::Facts;
 use super::side::Side;
-use crate::toolchain::session::hexadecimal;
+use crate::hex;
 use crate::wheel::archive::{Entry, Source};
 use crate::wheel::finding::{Code, Finding};
 
@@ -81,7 +81,7 @@ impl Image {
             hasher.update(&piece[..length]);
             at += length as u64;
         }
-        Ok(hexadecimal(&hasher.finalize()))
+        Ok(hex::digits(&hasher.finalize()))
     }
 }
 

@@ -21,7 +21,7 @@ use super::headers::Headers;
 use super::image::Image;
 use super::name::{Tags, WheelName};
 use super::policy::{self, Facts};
-use super::{check, package, work};
+use super::{check, package, requirement, work};
 use crate::error::Result;
 use crate::gpu::{self, Target};
 
@@ -209,9 +209,7 @@ fn described(metadata: &Headers, out: &mut Inspection) {
     out.version = first("Version").or(out.version.take());
     out.requires_python = first("Requires-Python");
     for requirement in metadata.all("Requires-Dist") {
-        let marker = requirement.split_once(';').map_or("", |(_, marker)| marker);
-        let extra =
-            marker.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == "extra");
+        let extra = requirement::is_for_extra(&requirement);
         *if extra { &mut out.requires.with_extras } else { &mut out.requires.always } += 1;
     }
 }

@@ -12,7 +12,7 @@ use object::{Endianness, FileKind, ReadRef};
 use super::document::Elf;
 use crate::elf::{self, Dynamic};
 use crate::gpu::{self, Listing};
-use crate::toolchain::session::hexadecimal;
+use crate::hex;
 use crate::wheel::image::Writer;
 
 /// An ELF header fits in.
@@ -128,7 +128,7 @@ fn elf_of<'d, R: ReadRef<'d>>(machine: Machine, data: R) -> Elf {
         needed: dynamic.needed,
         rpath: dynamic.rpath,
         runpath: dynamic.runpath,
-        build_id: build_id(data).map(hexadecimal),
+        build_id: build_id(data).map(hex::digits),
     }
 }
 

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::ci::Ci;
 use super::environment::Environment;
 use super::git::Source;
-use crate::toolchain::session::hexadecimal;
+use crate::hex;
 
 /// By what the schema is known (`$id`): one for each major version.
 pub const SCHEMA_ID: &str = "urn:crosswheel:manifest:1";
@@ -145,7 +145,7 @@ impl Run {
     pub fn id(&self) -> RunId {
         // These types have text keys and no failing parts.
         let json = serde_json::to_vec(self).unwrap_or_default();
-        let mut text = hexadecimal(&Sha256::digest(json));
+        let mut text = hex::digits(&Sha256::digest(json));
         text.truncate(16);
         RunId(text)
     }
@@ -169,7 +169,7 @@ impl Hash {
     /// Of a finished digest.
     #[must_use]
     pub fn of(digest: &[u8]) -> Self {
-        Self(hexadecimal(digest))
+        Self(hex::digits(digest))
     }
 }
 

@@ -154,7 +154,11 @@ fn requirements(metadata: &Headers, own: &str) -> Vec<Component> {
             kind: "library",
             bom_ref: Some(purl.clone()),
             version: version.map(str::to_owned),
-            scope: Some(if texts.iter().all(|text| is_for_extra(text)) { "optional" } else { "required" }),
+            scope: Some(if texts.iter().all(|text| requirement::is_for_extra(text)) {
+                "optional"
+            } else {
+                "required"
+            }),
             purl: Some(purl),
             properties: texts
                 .iter()
@@ -175,12 +179,6 @@ fn pinned(text: &str) -> Option<&str> {
     let rest = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(rest).trim();
     let version = rest.strip_prefix("===").or_else(|| rest.strip_prefix("=="))?.trim();
     Version::parse(version).is_some().then_some(version)
-}
-
-fn is_for_extra(text: &str) -> bool {
-    let marker = text.split_once(';').map_or("", |(_, marker)| marker);
-    let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
-    marker.split(word).any(|word| word == "extra")
 }
 
 /// Whether a shared library was bundled: one that others ask for by its soname, or that lies where repairing tools put them. An

@@ -9,7 +9,7 @@ use object::{Endianness, FileKind, ReadRef, SectionIndex, SymbolIndex};
 
 use super::aspect::Aspect;
 use crate::elf::dynamic::Dynamic;
-use crate::toolchain::session::hexadecimal as hex;
+use crate::hex::digits as hex;
 
 /// One ELF file.
 #[derive(Debug, Default)]
