@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use crosswheel::wheel::archive::Archive;
 use crosswheel::wheel::{Code, Severity, fix};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -305,6 +306,20 @@ fn every_fault_has_a_corruption_that_shows_it() {
     let faults = Code::ALL.iter().filter(|code| code.severity() == Severity::Fault);
     let unshown: Vec<_> = faults.filter(|code| !shown.contains(code)).map(|code| code.name()).collect();
     assert_eq!(unshown, ["unreadable"], "which is about no bytes, and has its own test");
+}
+
+#[test]
+fn a_stored_entry_never_gives_more_than_its_size() {
+    let twisted = Raw {
+        deflated: false,
+        local: Some(|head| head[22] = 1),
+        central: Some(|head| head[24] = 1),
+        ..entry("a", b"more than one byte")
+    };
+    let bytes = pack(&[twisted]);
+    let archive = Archive::read(bytes.as_slice()).unwrap();
+    let told = archive.content(&archive.entries()[0], 1).unwrap_err();
+    assert_eq!(told.code, Code::BadDirectory);
 }
 
 #[test]

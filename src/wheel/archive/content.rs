@@ -2,7 +2,7 @@
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-use super::directory::STORED;
+use super::directory::{STORED, TWO_SIZES};
 use super::{Archive, Entry, Source};
 use crate::wheel::finding::{Code, Finding};
 
@@ -51,6 +51,10 @@ impl<S: Source> Archive<S> {
         };
         let mut data = Data { archive: self, entry, at: entry.data(), left: entry.compressed };
         if entry.method == STORED {
+            // Else more would be given than the size says, by which callers know how much they can hold.
+            if entry.compressed != entry.size {
+                return Err(Finding::of(Code::BadDirectory, self.name(entry), TWO_SIZES));
+            }
             loop {
                 let length = data.next(&mut inflater.output)?;
                 if length == 0 {

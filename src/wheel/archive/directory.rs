@@ -22,6 +22,9 @@ const PATCH: u16 = 1 << 5;
 /// The name is UTF-8.
 pub(super) const UTF8: u16 = 1 << 11;
 
+/// What is told of a stored entry whose content would be longer or shorter than its data.
+pub(super) const TWO_SIZES: &str = "is stored and has two sizes";
+
 /// Deflate gives at most 1032 bytes for one (zlib, technical details).
 const DEFLATE_MOST: u64 = 1032;
 
@@ -194,7 +197,7 @@ pub(super) fn check<S: Source>(archive: &Archive<S>) -> Vec<Finding> {
         }
         match entry.method {
             STORED if entry.size != entry.compressed => {
-                find(Code::BadDirectory, "is stored and has two sizes");
+                find(Code::BadDirectory, TWO_SIZES);
             }
             DEFLATED if entry.size > entry.compressed.saturating_mul(DEFLATE_MOST) => {
                 find(Code::Bomb, "promises more bytes than deflate can give");
