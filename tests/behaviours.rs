@@ -177,7 +177,7 @@ impl Workshop {
         let session = Session::create(&SessionOptions {
             dir: &dir,
             toolchains: &toolchains,
-            family: topology.family(&row.family).unwrap(),
+            family: &topology.family(&row.family).unwrap(),
             policy: &policy,
             reproducible: row.reproducible.then_some(&maps),
             path: &path,

@@ -88,7 +88,7 @@ fn a_compile_with_sixty_arguments_costs_the_shim_fewer_than_150_000_instructions
         let session = Session::create(&SessionOptions {
             dir: &folder.join("session"),
             toolchains: &toolchains,
-            family,
+            family: &family,
             policy: &family.policy,
             reproducible,
             path: "/usr/bin:/bin".as_ref(),
@@ -147,7 +147,7 @@ fn a_record_costs_fewer_than_60_000_instructions_and_8_system_calls() {
         let session = Session::create(&SessionOptions {
             dir: &folder.join("session"),
             toolchains: &toolchains,
-            family,
+            family: &family,
             policy: &family.policy,
             reproducible: None,
             path: format!("{}:/usr/bin:/bin", folder.join("tools").display()).as_ref(),

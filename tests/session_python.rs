@@ -47,7 +47,7 @@ fn settings(
     let session = Session::create(&SessionOptions {
         dir: &shop.at("session"),
         toolchains: &Toolchains::builtin().expect("the built-in files"),
-        family,
+        family: &family,
         policy: &family.policy,
         reproducible: None,
         path: OsStr::new(path),

@@ -39,7 +39,7 @@ fn gcc() -> CompilerFacts<'static> {
 }
 
 fn family(name: &str) -> Family {
-    Topology::builtin().and_then(|topology| topology.family(name).cloned()).expect("a family")
+    Topology::builtin().and_then(|topology| topology.family(name)).expect("a family")
 }
 
 fn compile(facts: &CompilerFacts, family: &Family, policy: &Policy) -> Compiled {
@@ -401,6 +401,7 @@ fn a_level_with_a_target_of_this_machine_cannot_be_made() {
             machine: "riscv64".into(),
             os: "linux".into(),
             libc: "gnu".into(),
+            oldest_libc: None,
         },
         ..family("host")
     };

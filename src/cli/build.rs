@@ -131,7 +131,7 @@ fn request(args: Args) -> Result<Request> {
         if families.iter().any(|family| family.name == *name) {
             return Err(Error::usage(format!("--family names {name} twice")));
         }
-        let mut family = topology.family(name)?.clone();
+        let mut family = topology.family(name)?;
         if let Some(werror) = &args.werror {
             werror.apply(&mut family.policy)?;
         }

@@ -45,7 +45,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
             Session::create(&SessionOptions {
                 dir,
                 toolchains: &toolchains,
-                family: host,
+                family: &host,
                 policy: &host.policy,
                 reproducible: None,
                 path: &path,

@@ -157,7 +157,7 @@ impl SessionArgs {
         Session::create(&SessionOptions {
             dir: &cwd.join(dir),
             toolchains: &Toolchains::builtin()?,
-            family,
+            family: &family,
             policy: &policy,
             reproducible: None,
             path: &path,

@@ -329,6 +329,7 @@ impl Making<'_> {
             hint: fill(&row.hint),
             effect: row.effect.0,
             value,
+            pattern: false,
             level: row.level.0,
             action: row.action.get_ref().0,
             with: row.with.iter().map(|flag| fill(flag.get_ref()).into_bytes()).collect(),
