@@ -179,6 +179,7 @@ impl Workshop {
             toolchains: &toolchains,
             family: &topology.family(&row.family).unwrap(),
             policy: &policy,
+            cross: None,
             reproducible: row.reproducible.then_some(&maps),
             path: &path,
             cwd: &cwd,

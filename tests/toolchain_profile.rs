@@ -33,6 +33,7 @@ fn gcc() -> CompilerFacts<'static> {
         role: Role::Cc,
         machine: "x86_64-linux-gnu".into(),
         version: (12, 2, 0),
+        cross: None,
         linker: "GNU ld (GNU Binutils for Debian) 2.40".into(),
         oracle: &Fake,
     }

@@ -67,6 +67,24 @@ impl Installer {
         }
     }
 
+    /// Unpacks the wheel of one requirement into a folder, without what it requires itself.
+    pub fn unpack(
+        &self,
+        requirement: &str,
+        folder: &Path,
+        python: &Path,
+        log: &Path,
+        tick: impl FnMut(),
+    ) -> Result<()> {
+        let mut command = self.command(python);
+        command.args(["--no-deps", "--only-binary=:all:", "--target"]).arg(folder).arg(requirement);
+        let status = process::run_logged(&mut command, log, tick)?;
+        if !status.success() {
+            return Err(process::failure(&format!("fetching {requirement} with {}", self.name()), status, log));
+        }
+        Ok(())
+    }
+
     fn command(&self, python: &Path) -> Command {
         match self {
             Self::Uv(uv) => {

@@ -47,6 +47,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
                 toolchains: &toolchains,
                 family: &host,
                 policy: &host.policy,
+                cross: None,
                 reproducible: None,
                 path: &path,
                 cwd: &cwd,

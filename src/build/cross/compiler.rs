@@ -1,0 +1,171 @@
+//! The cross compiler: fetched once by pip into our own cache, and warmed. zig makes the C library and the C++ run-time of
+//! a target when it first links for it, which takes as long as many a build; that belongs into a step of its own.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crosswheel_shim::plan::Role;
+
+use super::super::interpreter::Interpreter;
+use super::super::isolation::{Installer, InstallerChoice};
+use super::super::work::WorkArea;
+use super::super::{Event, Observer, process, tree};
+use crate::build::fetch;
+use crate::environment as vars;
+use crate::error::{Error, IoContext, Result};
+use crate::toolchain::Toolchains;
+use crate::toolchain::cross::Cross;
+
+/// The folder of the package that a compiler comes in; `None` for one that is looked for on `PATH`.
+pub fn provide(
+    toolchains: &Toolchains,
+    compiler: &str,
+    offline: bool,
+    python: &Interpreter,
+    log: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Option<PathBuf>> {
+    let Some(package) = toolchains.cross_package(compiler)? else { return Ok(None) };
+    let Some(cache) = fetch::cache_folder() else {
+        return Err(Error::failed(format!("there is no folder to keep {} in", package.requirement))
+            .hint("set HOME or XDG_CACHE_HOME to an absolute path"));
+    };
+    let home = cache.join("compilers");
+    let folder = home.join(package.requirement.replace("==", "-"));
+    if folder.join(&package.program).is_file() {
+        return Ok(Some(folder));
+    }
+    if offline {
+        return Err(Error::failed(format!("{} is not in {}, and --offline fetches nothing", package.requirement, home.display()))
+            .hint("run once without --offline, or build with `--compiler gcc`"));
+    }
+    observer.event(Event::Step(&format!(
+        "fetching {} ({} MB, kept in {})",
+        package.requirement,
+        package.megabytes,
+        home.display()
+    )));
+    fs::create_dir_all(&home).context("making", &home)?;
+    // Whole or not at all: another call may be fetching it, too.
+    let part = tempfile::Builder::new().prefix(".part-").tempdir_in(&home).context("making a folder in", &home)?;
+    let installer = Installer::find(InstallerChoice::Auto, python)?;
+    installer.unpack(&package.requirement, part.path(), &python.executable, log, || observer.event(Event::Tick))?;
+    if !part.path().join(&package.program).is_file() {
+        return Err(Error::failed(format!("{} holds no {}", package.requirement, package.program.display())));
+    }
+    let part = part.keep();
+    if let Err(error) = fs::rename(&part, &folder) {
+        drop(fs::remove_dir_all(&part));
+        // The other call was faster.
+        if !folder.join(&package.program).is_file() {
+            return Err(Error::io("keeping", &folder, &error));
+        }
+    }
+    Ok(Some(folder))
+}
+
+/// Variables of the compiler itself: its cache of C libraries beside it, what belongs to a build in the work area.
+#[must_use]
+pub fn variables(
+    cross: &Cross,
+    package: Option<&Path>,
+    area: &WorkArea,
+) -> Vec<(OsString, Option<OsString>)> {
+    let (global, local) = &cross.caches;
+    let global = global.iter().zip(package).map(|(name, folder)| (name, cache_of(folder)));
+    let local = local.iter().map(|name| (name, area.target().join("compiler-cache")));
+    global.chain(local).map(|(name, folder)| (name.into(), Some(folder.into()))).collect()
+}
+
+/// The folder of a compiler's own cache.
+fn cache_of(package: &Path) -> PathBuf {
+    let mut name = package.as_os_str().to_owned();
+    name.push(".cache");
+    name.into()
+}
+
+/// The compiler, called by us and not through the shim.
+#[derive(Clone, Copy)]
+pub struct Own<'a> {
+    /// Its commands.
+    pub cross: &'a Cross,
+    /// Its variables.
+    pub variables: &'a [(OsString, Option<OsString>)],
+    /// PATH without shims.
+    pub path: &'a OsStr,
+    /// Where its output goes.
+    pub log: &'a Path,
+}
+
+impl Own<'_> {
+    /// A call that compiles or links for the target.
+    pub fn command(&self, role: Role) -> Result<Command> {
+        let Some((program, lead)) = self.cross.command(role) else {
+            return Err(Error::failed(format!("{} has no {} compiler", self.cross.compiler, role.name())));
+        };
+        let mut command = Command::new(program);
+        command.args(lead).args(&self.cross.target).env(vars::PATH, self.path).env("LC_ALL", "C");
+        for (name, value) in self.variables {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Ok(command)
+    }
+
+    /// Links something small in C, and in C++ if the source has any, once for a target and a version of the compiler.
+    pub fn warm(
+        &self,
+        package: Option<&Path>,
+        source: &Path,
+        folder: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let Some(package) = package else { return Ok(()) };
+        let c = (Role::Cc, "C", "c", "#include <stdio.h>\nint f(void) { return puts(\"\"); }\n");
+        let cxx = (
+            Role::Cxx,
+            "C++",
+            "cpp",
+            "#include <string>\n#include <stdexcept>\nint f() { throw std::runtime_error(std::string(\"x\")); }\n",
+        );
+        let wanted = if has_cxx(source)? { vec![c, cxx] } else { vec![c] };
+        for (role, language, extension, text) in wanted {
+            let name = [self.cross.target.join("_"), language.to_owned()].join(".").replace("-target_", "");
+            let mark = cache_of(package).join("warm").join(name);
+            if mark.is_file() {
+                continue;
+            }
+            observer.event(Event::Step(&format!(
+                "warming {} for {} in {language}, which is done once",
+                self.cross.compiler,
+                self.cross.target.last().map_or("", String::as_str)
+            )));
+            let file = folder.join(format!("warm.{extension}"));
+            fs::write(&file, text).context("writing", &file)?;
+            let mut command = self.command(role)?;
+            command.args(["-O2", "-fPIC", "-shared", "-o"]).arg(folder.join("warm.so")).arg(&file);
+            let status = process::run_logged(&mut command, self.log, || observer.event(Event::Tick))?;
+            if !status.success() {
+                return Err(process::failure(
+                    &format!("linking for {} with {}", self.cross.machine.name, self.cross.compiler),
+                    status,
+                    self.log,
+                ));
+            }
+            fs::create_dir_all(mark.parent().unwrap_or(package)).context("making the folder of", &mark)?;
+            fs::write(&mark, "").context("writing", &mark)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a source has files in C++.
+fn has_cxx(source: &Path) -> Result<bool> {
+    const ENDINGS: [&str; 4] = ["cc", "cpp", "cxx", "C"];
+    let files = tree::files(source)?;
+    Ok(files.iter().any(|path| path.extension().is_some_and(|ending| ENDINGS.iter().any(|one| ending == *one))))
+}
