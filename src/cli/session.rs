@@ -10,6 +10,9 @@ use sha2::{Digest, Sha256};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::toolchain::Toolchains;
+use crate::build::cross::compiler::for_session;
+use crate::build::{Event, Observer};
+use crate::toolchain::path::without_shims;
 use crate::toolchain::session::{Session, SessionOptions, hexadecimal};
 use crate::topology::{Policy, Topology, Werror};
 
@@ -31,6 +34,12 @@ pub(super) struct SessionArgs {
     /// Folder for the shim folder, the plan and the record [default: .crosswheel/FAMILY]
     #[arg(long, visible_alias = "log", value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// The cross compiler of a family that names a C library: zig, or gcc, which is `<triplet>-gcc` on PATH [default: zig]
+    #[arg(long, value_name = "NAME")]
+    compiler: Option<String>,
+    /// Fetch no cross compiler
+    #[arg(long)]
+    offline: bool,
     /// Keep no record
     #[arg(long)]
     no_log: bool,
@@ -114,6 +123,7 @@ impl SessionArgs {
         add(&stamp(&program).to_le_bytes());
         add(self.family.as_bytes());
         add(format!("{:?}", self.werror).as_bytes());
+        add(format!("{:?}", self.compiler).as_bytes());
         let cwd = std::env::current_dir().unwrap_or_default();
         if let Some(topology) = self.topology.clone().or_else(|| Topology::locate(&cwd)) {
             add(cwd.join(&topology).as_os_str().as_bytes());
@@ -153,14 +163,20 @@ impl SessionArgs {
         if let Some(werror) = &self.werror {
             werror.apply(&mut policy)?;
         }
-        let path = path();
+        let (path, toolchains, dir) = (path(), Toolchains::builtin()?, cwd.join(dir));
+        let choice = (self.compiler.as_deref(), self.offline);
+        let cross = family.libc_version.is_some().then(|| {
+            let places = (without_shims(&path, &cwd), &*dir);
+            for_session(&toolchains, &family, choice, (&places.0, places.1), &mut Steps)
+        });
+        let cross = cross.transpose()?;
         Session::create(&SessionOptions {
-            dir: &cwd.join(dir),
-            toolchains: &Toolchains::builtin()?,
+            dir: &dir,
+            toolchains: &toolchains,
             family: &family,
             policy: &policy,
-            cross: None,
-                reproducible: None,
+            cross: cross.as_ref(),
+            reproducible: None,
             path: &path,
             cwd: &cwd,
             variables: &|name| std::env::var_os(name),
@@ -168,6 +184,17 @@ impl SessionArgs {
             extra_tools: &[],
             record: !self.no_log,
         })
+    }
+}
+
+/// Tells on stderr what takes its time.
+struct Steps;
+
+impl Observer for Steps {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Step(what) = event {
+            anstream::eprintln!("crosswheel: {what}");
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! there is no tool of the target, is answered by one that says so and fails.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +78,14 @@ pub struct Package {
     pub megabytes: u32,
 }
 
+impl Package {
+    /// Name of the folder that it is kept in.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        self.requirement.replace("==", "-")
+    }
+}
+
 /// What stands for each role.
 #[derive(Clone, Debug)]
 pub struct Cross {
@@ -93,6 +101,8 @@ pub struct Cross {
     pub asks: Vec<String>,
     /// Variable with the folder of its own cache, and the one for what belongs to a build.
     pub caches: (Option<String>, Option<String>),
+    /// Variables that it reads, with their values.
+    pub variables: Vec<(OsString, OsString)>,
     /// What rules are filled in with, by placeholder.
     pub fills: BTreeMap<&'static str, Vec<Vec<u8>>>,
     dialect: Dialect,
@@ -204,6 +214,7 @@ impl Cross {
             target: row.target.iter().map(&fill).collect(),
             asks: row.asks.iter().map(&fill).collect(),
             caches: (row.cache.clone(), row.local_cache.clone()),
+            variables: Vec::new(),
             fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
             dialect: row.dialect.0,
             machine,

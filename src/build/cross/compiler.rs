@@ -1,7 +1,7 @@
 //! The cross compiler: fetched once by pip into our own cache, and warmed. zig makes the C library and the C++ run-time of
 //! a target when it first links for it, which takes as long as many a build; that belongs into a step of its own.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +16,8 @@ use crate::build::fetch;
 use crate::environment as vars;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
-use crate::toolchain::cross::Cross;
+use crate::toolchain::cross::{Cross, DEFAULT_COMPILER};
+use crate::topology::Family;
 
 /// The folder of the package that a compiler comes in; `None` for one that is looked for on `PATH`.
 pub fn provide(
@@ -28,15 +29,14 @@ pub fn provide(
     observer: &mut dyn Observer,
 ) -> Result<Option<PathBuf>> {
     let Some(package) = toolchains.cross_package(compiler)? else { return Ok(None) };
-    let Some(cache) = fetch::cache_folder() else {
+    if let Some(folder) = found(toolchains, compiler)? {
+        return Ok(Some(folder));
+    }
+    let Some(home) = home() else {
         return Err(Error::failed(format!("there is no folder to keep {} in", package.requirement))
             .hint("set HOME or XDG_CACHE_HOME to an absolute path"));
     };
-    let home = cache.join("compilers");
-    let folder = home.join(package.requirement.replace("==", "-"));
-    if folder.join(&package.program).is_file() {
-        return Ok(Some(folder));
-    }
+    let folder = home.join(package.folder());
     if offline {
         return Err(Error::failed(format!("{} is not in {}, and --offline fetches nothing", package.requirement, home.display()))
             .hint("run once without --offline, or build with `--compiler gcc`"));
@@ -66,17 +66,48 @@ pub fn provide(
     Ok(Some(folder))
 }
 
-/// Variables of the compiler itself: its cache of C libraries beside it, what belongs to a build in the work area.
-#[must_use]
-pub fn variables(
-    cross: &Cross,
-    package: Option<&Path>,
-    area: &WorkArea,
-) -> Vec<(OsString, Option<OsString>)> {
-    let (global, local) = &cross.caches;
-    let global = global.iter().zip(package).map(|(name, folder)| (name, cache_of(folder)));
-    let local = local.iter().map(|name| (name, area.target().join("compiler-cache")));
-    global.chain(local).map(|(name, folder)| (name.into(), Some(folder.into()))).collect()
+/// Tells the compiler where its caches are: of C libraries beside it, of what belongs to a build in `local`.
+pub fn set_caches(cross: &mut Cross, package: Option<&Path>, local: &Path) {
+    let (global, own) = cross.caches.clone();
+    let global = global.into_iter().zip(package).map(|(name, folder)| (name, cache_of(folder)));
+    let own = own.into_iter().map(|name| (name, local.join("compiler-cache")));
+    cross.variables = global.chain(own).map(|(name, folder)| (name.into(), folder.into())).collect();
+}
+
+/// The compiler of a session that is not a build's: `crosswheel run` and `env`.
+pub fn for_session(
+    toolchains: &Toolchains,
+    family: &Family,
+    (compiler, offline): (Option<&str>, bool),
+    (path, dir): (&OsStr, &Path),
+    observer: &mut dyn Observer,
+) -> Result<Cross> {
+    let name = compiler.unwrap_or(DEFAULT_COMPILER);
+    let package = match found(toolchains, name)? {
+        Some(folder) => Some(folder),
+        None if toolchains.cross_package(name)?.is_some() => {
+            let area = WorkArea::create()?;
+            let python = Interpreter::find(None, &area)?;
+            let log = area.root().join("setup.log");
+            provide(toolchains, name, offline, &python, &log, observer)?
+        }
+        None => None,
+    };
+    let mut cross = Cross::resolve(toolchains, family, name, package.as_deref(), (path, dir))?;
+    set_caches(&mut cross, package.as_deref(), dir);
+    Ok(cross)
+}
+
+/// The folder of a package that was fetched before.
+fn found(toolchains: &Toolchains, compiler: &str) -> Result<Option<PathBuf>> {
+    let package = toolchains.cross_package(compiler)?;
+    let folder = package.zip(home()).map(|(package, home)| (home.join(package.folder()), package.program));
+    Ok(folder.filter(|(folder, program)| folder.join(program).is_file()).map(|(folder, _)| folder))
+}
+
+/// Where compilers are kept.
+fn home() -> Option<PathBuf> {
+    fetch::cache_folder().map(|cache| cache.join("compilers"))
 }
 
 /// The folder of a compiler's own cache.
@@ -91,8 +122,6 @@ fn cache_of(package: &Path) -> PathBuf {
 pub struct Own<'a> {
     /// Its commands.
     pub cross: &'a Cross,
-    /// Its variables.
-    pub variables: &'a [(OsString, Option<OsString>)],
     /// PATH without shims.
     pub path: &'a OsStr,
     /// Where its output goes.
@@ -107,12 +136,7 @@ impl Own<'_> {
         };
         let mut command = Command::new(program);
         command.args(lead).args(&self.cross.target).env(vars::PATH, self.path).env("LC_ALL", "C");
-        for (name, value) in self.variables {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        command.envs(self.cross.variables.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }
 

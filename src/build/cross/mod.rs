@@ -108,8 +108,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     cross.fill("python_libraries", &facts.libraries);
     cross.fill("target_headers", &[places.headers.clone()]);
 
-    let mut variables = compiler::variables(&cross, package.as_deref(), order.area);
-    let own = compiler::Own { cross: &cross, variables: &variables, path: order.path, log: order.log };
+    compiler::set_caches(&mut cross, package.as_deref(), &places.root);
+    let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
     assumptions::check(&own, &places.headers, &places.root)?;
@@ -128,7 +128,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
     }
-    variables.extend(build_variables(&made, &places, &files, &cross, order.environment));
+    let variables = build_variables(&made, &places, &files, &cross, order.environment);
     Ok(Kit {
         settings: files.settings(order.backend),
         maps: package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect(),

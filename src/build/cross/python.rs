@@ -139,6 +139,8 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
         ("LDFLAGS", ""),
         ("LDSHARED", "cc -shared"),
         ("LIBDIR", "/usr/lib"),
+        // Extension modules for many installations of Python link no libpython.
+        ("LIBPYTHON", ""),
         ("MACHDEP", "linux"),
         ("MULTIARCH", &machine.multiarch),
         ("NM", "nm"),
@@ -150,8 +152,9 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
     ] {
         variables.insert(name.to_owned(), json!(value));
     }
-    // Extension modules for many installations of Python link no libpython.
-    variables.insert("Py_ENABLE_SHARED".to_owned(), json!(0));
+    for name in ["ANDROID_API_LEVEL", "Py_ENABLE_SHARED"] {
+        variables.insert(name.to_owned(), json!(0));
+    }
     let module = format!("_sysconfigdata_{}_linux_{}", facts.abiflags, machine.multiarch);
     let file = folder.join(format!("{module}.py"));
     fs::write(&file, rendered(&variables)).context("writing", &file)?;
