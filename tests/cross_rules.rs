@@ -33,7 +33,9 @@ impl Shop {
         let package = Toolchains::builtin().unwrap().cross_package("zig").unwrap().unwrap();
         let zig = shop.at("cache/crosswheel/compilers").join(package.folder()).join(&package.program);
         executable(&zig, &ZIG.replace("MACHINE", machine));
-        for name in ["cc", "gcc", "gcc-12", "gfortran", "ld", "strip", "ccache", "clang++", "x86_64-linux-gnu-gcc"] {
+        for name in
+            ["cc", "gcc", "gcc-12", "gfortran", "ld", "strip", "ccache", "clang++", "x86_64-linux-gnu-gcc"]
+        {
             executable(&shop.at("tools").join(name), "#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\"\n");
         }
         fs::create_dir(shop.at("work")).unwrap();
@@ -48,7 +50,10 @@ impl Shop {
     fn crosswheel(&self, args: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_crosswheel"));
         command.args(args).current_dir(self.at("work")).env_clear();
-        command.env("PATH", self.at("tools")).env("XDG_CACHE_HOME", self.at("cache")).env("HOME", self.at("work"));
+        command
+            .env("PATH", self.at("tools"))
+            .env("XDG_CACHE_HOME", self.at("cache"))
+            .env("HOME", self.at("work"));
         command.output().unwrap()
     }
 
@@ -129,7 +134,11 @@ fn words_for_the_linker_that_zig_refuses_are_dropped_however_they_are_spelled() 
         ("-Wl,-z -O1", " -Wl,-z -O1"),
         ("-Wlogical-op", " -Wlogical-op"),
     ] {
-        assert_eq!(shop.gets(FAMILY, &format!("cc -shared a.o {given}")), format!("{head} -shared a.o{left}"), "{given}");
+        assert_eq!(
+            shop.gets(FAMILY, &format!("cc -shared a.o {given}")),
+            format!("{head} -shared a.o{left}"),
+            "{given}"
+        );
     }
     let refused = shop.run(FAMILY, "cc -shared a.o -Wl,--dynamic-list=a.txt");
     assert_eq!(refused.status.code(), Some(1));
@@ -150,7 +159,11 @@ fn this_machines_folders_and_processors_do_not_reach_the_target() {
         ("-march=armv8.2-a+fp16", "-mcpu=generic+v8_2a+fullfp16"),
         ("-march=cortex-a72", "-march=cortex_a72"),
     ] {
-        assert_eq!(shop.gets(FAMILY, &format!("cc -c a.c {given}")), format!("{head} -c a.c {left}"), "{given}");
+        assert_eq!(
+            shop.gets(FAMILY, &format!("cc -c a.c {given}")),
+            format!("{head} -c a.c {left}"),
+            "{given}"
+        );
     }
     let link = shop.gets(FAMILY, "cc a.o -L/usr/lib/x86_64-linux-gnu -L/usr/lib -Llibs -o a");
     assert_eq!(link, format!("{head} a.o -Llibs -o a"));
@@ -194,7 +207,11 @@ fn the_record_holds_the_command_and_its_reruns_do_too() {
     let id = lead.split(r#""id":""#).nth(1).unwrap().split('"').next().unwrap();
     let output = shop.crosswheel(&["log", "rerun", id, log.to_str().unwrap(), "--shell"]);
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.contains("/ziglang/zig ar rcs a.a a.o"), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        told.contains("/ziglang/zig ar rcs a.a a.o"),
+        "{told}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -219,5 +236,8 @@ fn without_the_package_nothing_is_fetched_offline_and_a_wrong_one_is_told() {
     let output = shop.run(FAMILY, "cc -c a.c");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("--offline fetches nothing") && told.contains("run once without --offline"), "{told}");
+    assert!(
+        told.contains("--offline fetches nothing") && told.contains("run once without --offline"),
+        "{told}"
+    );
 }

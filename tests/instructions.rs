@@ -151,7 +151,7 @@ fn a_record_costs_fewer_than_60_000_instructions_and_8_system_calls() {
             family: &family,
             policy: &family.policy,
             cross: None,
-                reproducible: None,
+            reproducible: None,
             path: format!("{}:/usr/bin:/bin", folder.join("tools").display()).as_ref(),
             cwd: &folder,
             variables: &|_| None,

@@ -50,7 +50,7 @@ fn settings(
         family: &family,
         policy: &family.policy,
         cross: None,
-                reproducible: None,
+        reproducible: None,
         path: OsStr::new(path),
         cwd: &shop.at(""),
         variables: &variables,

@@ -30,8 +30,11 @@ const TARGETS: &str = "[targets.x]\nmachine = \"x86_64\"\nos = \"linux\"\nlibc =
 #[test]
 fn the_built_in_topology_holds_the_host_and_three_cpu_levels_of_it() {
     let topology = Topology::builtin().expect("sound");
-    let families: Vec<_> =
-        topology.families().filter(|f| f.libc_version.is_none()).map(|f| (f.name.as_str(), f.level.map(Level::number))).collect();
+    let families: Vec<_> = topology
+        .families()
+        .filter(|f| f.libc_version.is_none())
+        .map(|f| (f.name.as_str(), f.level.map(Level::number)))
+        .collect();
     assert_eq!(
         families,
         [("host", None), ("x86-64-v2", Some(2)), ("x86-64-v3", Some(3)), ("x86-64-v4", Some(4))]
@@ -124,10 +127,7 @@ fn every_fault_is_refused_with_its_place_and_a_caret() {
              [targets.old]\nmachine=\"a\"\nos=\"b\"\nlibc=\"c\"\noldest_libc=\"2.31\"\n",
             "3:16: the target `old` has no C library older than 2.31",
         ),
-        (
-            "[families.f]\ntarget = \"host\"\nlibc_version = \"2.28\"\n",
-            "3:16: a libc_version needs a target",
-        ),
+        ("[families.f]\ntarget = \"host\"\nlibc_version = \"2.28\"\n", "3:16: a libc_version needs a target"),
         ("[families.f]\ntarget = \"host\"\npolicy = \"p\"\n", "3:10: unknown policy `p`; there are none"),
         ("[targets.host]\nmachine=\"a\"\nos=\"b\"\nlibc=\"c\"\n", "1:10: the target `host` is this machine"),
         ("[targets.y]\nmachine=\"A B\"\nos=\"b\"\nlibc=\"c\"\n", "2:9: `A B` is no part of a target triplet"),
@@ -171,7 +171,10 @@ fn behind_a_family_with_a_c_library_another_version_may_stand() {
     assert_eq!(family("aarch64-linux-gnu").platform_tag().as_deref(), Some("manylinux_2_28_aarch64"));
     let later = family("aarch64-linux-gnu.2.34");
     assert_eq!(later.platform_tag().as_deref(), Some("manylinux_2_34_aarch64"));
-    assert_eq!((later.name.as_str(), &later.target), ("aarch64-linux-gnu.2.34", &family("aarch64-linux-gnu").target));
+    assert_eq!(
+        (later.name.as_str(), &later.target),
+        ("aarch64-linux-gnu.2.34", &family("aarch64-linux-gnu").target)
+    );
     assert_eq!(family("armv7l-linux-musl").platform_tag().as_deref(), Some("musllinux_1_2_armv7l"));
     assert_eq!(family("host").platform_tag(), None);
     for (name, message, hint) in [

@@ -178,7 +178,13 @@ impl Scene<'_> {
     }
 
     /// What a family for another machine, or another C library, is built with.
-    fn kit(&self, family: &Family, path: &OsStr, log: &Path, observer: &mut dyn Observer) -> Result<Option<Kit>> {
+    fn kit(
+        &self,
+        family: &Family,
+        path: &OsStr,
+        log: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Kit>> {
         if family.libc_version.is_none() {
             return Ok(None);
         }
@@ -203,7 +209,8 @@ impl Scene<'_> {
         let epoch = self.reproducible.map(|reproducible| reproducible.epoch);
         let (wheel, other) = cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch)?;
         if let Some(other) = other {
-            let what = format!("the backend tagged the wheel {other}, and did not heed _PYTHON_HOST_PLATFORM");
+            let what =
+                format!("the backend tagged the wheel {other}, and did not heed _PYTHON_HOST_PLATFORM");
             report.warnings.push(what);
         }
         report.faults.extend(cross::wheel::too_new(&wheel, family)?);

@@ -80,7 +80,11 @@ impl Installer {
         command.args(["--no-deps", "--only-binary=:all:", "--target"]).arg(folder).arg(requirement);
         let status = process::run_logged(&mut command, log, tick)?;
         if !status.success() {
-            return Err(process::failure(&format!("fetching {requirement} with {}", self.name()), status, log));
+            return Err(process::failure(
+                &format!("fetching {requirement} with {}", self.name()),
+                status,
+                log,
+            ));
         }
         Ok(())
     }

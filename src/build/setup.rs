@@ -78,8 +78,10 @@ impl<'a> Setup<'a> {
             }
             Origin::Archive(file) => source::from_archive(file, self.area)?,
             Origin::Requirement(text) if request.offline => {
-                return Err(Error::usage(format!("`{text}` is fetched from an index, and --offline fetches nothing"))
-                    .hint("name a folder or a source distribution"));
+                return Err(Error::usage(format!(
+                    "`{text}` is fetched from an index, and --offline fetches nothing"
+                ))
+                .hint("name a folder or a source distribution"));
             }
             Origin::Requirement(text) => {
                 observer.event(Event::Step(&format!("fetching {text}")));

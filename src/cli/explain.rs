@@ -151,7 +151,11 @@ impl Explained<'_, '_> {
                 "hint": lossy(refusal.hint),
             })
         });
-        let run = self.target.head(self.call.only_asks()).chain(self.decision.args.iter().map(|arg| &**arg)).collect();
+        let run = self
+            .target
+            .head(self.call.only_asks())
+            .chain(self.decision.args.iter().map(|arg| &**arg))
+            .collect();
         let retry = |args: &Vec<_>| {
             list(
                 self.target

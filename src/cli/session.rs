@@ -7,11 +7,11 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
+use crate::build::cross::compiler::for_session;
+use crate::build::{Event, Observer};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::toolchain::Toolchains;
-use crate::build::cross::compiler::for_session;
-use crate::build::{Event, Observer};
 use crate::toolchain::path::without_shims;
 use crate::toolchain::session::{Session, SessionOptions, hexadecimal};
 use crate::topology::{Policy, Topology, Werror};

@@ -128,17 +128,16 @@ impl Toolchains {
 
     fn cross_compiler(&self, name: &str) -> Result<&CompilerRow> {
         self.compilers.get(name).ok_or_else(|| {
-            Error::usage(format!("unknown cross compiler `{name}`")).hint(suggest(name, self.cross_compilers()))
+            Error::usage(format!("unknown cross compiler `{name}`"))
+                .hint(suggest(name, self.cross_compilers()))
         })
     }
 
     /// What is known of a target's machine.
     pub fn machine(&self, target: &Target) -> Result<Machine> {
         let unknown = || {
-            Error::usage(format!("nothing is known of the machine of target `{}`", target.name)).hint(suggest(
-                &target.machine,
-                self.machine_rows.keys().map(String::as_str),
-            ))
+            Error::usage(format!("nothing is known of the machine of target `{}`", target.name))
+                .hint(suggest(&target.machine, self.machine_rows.keys().map(String::as_str)))
         };
         let row = self.machine_rows.get(&target.machine).ok_or_else(unknown)?;
         let named = |table: &BTreeMap<String, String>| table.get(&target.libc).cloned().ok_or_else(unknown);
@@ -179,8 +178,11 @@ impl Cross {
         let version = family.libc_version.map(|version| version.to_string()).unwrap_or_default();
         let plain = row.machine.get(&machine.name).and_then(|by| by.get(&family.target.libc)).cloned();
         if plain.is_none() && !row.machine.is_empty() {
-            return Err(Error::usage(format!("{compiler} does not build for the target `{}`", family.target.name))
-                .hint("choose another with --compiler"));
+            return Err(Error::usage(format!(
+                "{compiler} does not build for the target `{}`",
+                family.target.name
+            ))
+            .hint("choose another with --compiler"));
         }
         let plain = plain.unwrap_or_default();
         let pinned = if family.target.libc == "gnu" { format!("{plain}.{version}") } else { plain.clone() };
@@ -205,8 +207,11 @@ impl Cross {
         }
         let why = fill(&row.why);
         if !commands.contains_key(&Role::Cc) {
-            return Err(Error::failed(format!("no C compiler of {compiler} for {} is on PATH", machine.triplet))
-                .hint(format!("{why}; or choose another with --compiler")));
+            return Err(Error::failed(format!(
+                "no C compiler of {compiler} for {} is on PATH",
+                machine.triplet
+            ))
+            .hint(format!("{why}; or choose another with --compiler")));
         }
         Ok(Self {
             compiler: compiler.to_owned(),
@@ -233,7 +238,8 @@ impl Cross {
     pub(super) fn discover(&self, toolchains: &Toolchains, manner: Manner<'_>) -> Result<Discovery> {
         let version = self.version(toolchains, manner)?;
         let on_path = discover::names_on_path(toolchains, manner);
-        let usual = USUAL.iter().flat_map(|name| [(*name).to_owned(), format!("{}-{name}", self.machine.triplet)]);
+        let usual =
+            USUAL.iter().flat_map(|name| [(*name).to_owned(), format!("{}-{name}", self.machine.triplet)]);
         let names: BTreeSet<String> = usual.chain(on_path.keys().cloned()).collect();
         let mut found = Discovery::default();
         for name in names {
@@ -256,7 +262,9 @@ impl Cross {
                 None => found.remarks.push(Remark {
                     name: name.to_owned(),
                     path: PathBuf::new(),
-                    what: "this machine has no compiler of its own; a build that makes a tool for itself fails".into(),
+                    what:
+                        "this machine has no compiler of its own; a build that makes a tool for itself fails"
+                            .into(),
                 }),
             }
         }
@@ -271,13 +279,18 @@ impl Cross {
             let words: Vec<&str> =
                 lead.iter().chain(&self.asks).map(String::as_str).chain([question]).collect();
             ask(program, &words, manner).map_err(|why| {
-                Error::failed(format!("{}: asked for `{question}`, {why}", program.display())).hint(&*self.why)
+                Error::failed(format!("{}: asked for `{question}`, {why}", program.display()))
+                    .hint(&*self.why)
             })
         };
         let text = say("--version")?;
         if toolchains.recognise(&text) != Some(self.dialect) {
             let first = text.lines().next().unwrap_or_default();
-            return Err(Error::failed(format!("{} says `{first}`, and is not {}", program.display(), self.compiler)));
+            return Err(Error::failed(format!(
+                "{} says `{first}`, and is not {}",
+                program.display(),
+                self.compiler
+            )));
         }
         let machine = say("-dumpmachine")?;
         if elf::of_triple(machine.trim()) != elf::of_triple(&self.machine.triplet) {
@@ -322,7 +335,10 @@ impl Cross {
             exit 1",
             self.machine.triplet, self.compiler
         );
-        Found { lead: vec!["-c".into(), script, name.to_owned()], ..self.native(name, role, Path::new("/bin/sh")) }
+        Found {
+            lead: vec!["-c".into(), script, name.to_owned()],
+            ..self.native(name, role, Path::new("/bin/sh"))
+        }
     }
 
     /// A tool of this machine: recorded and left as it is.

@@ -78,7 +78,8 @@ impl CompilerOracle {
         // The flags go last: only there does a value that is missing show.
         let mut command = self.command();
         // A driver that is a command of another program may not know how to stop before code is made.
-        let check: &[&str] = if self.lead.is_empty() { &["-fsyntax-only"] } else { &["-c", "-o", "/dev/null"] };
+        let check: &[&str] =
+            if self.lead.is_empty() { &["-fsyntax-only"] } else { &["-c", "-o", "/dev/null"] };
         command.args(["-x", spelling]).args(check).args(["-Werror", "/dev/null"]).args(flags);
         let answer = match command.output() {
             Ok(answer) => answer,

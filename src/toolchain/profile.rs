@@ -181,15 +181,17 @@ impl Making<'_> {
             && when.werror.is_none_or(|asked| asked == self.policy.werror)
             && (!when.reproducible || self.reproducible.is_some())
             && (!when.cross || self.facts.cross.is_some())
-            && when.compiler.as_ref().is_none_or(|asked| {
-                self.facts.cross.is_some_and(|cross| cross.compiler == *asked)
-            })
+            && when
+                .compiler
+                .as_ref()
+                .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.compiler == *asked))
             && when.machine.as_ref().is_none_or(|asked| *asked == self.family.target.machine)
     }
 
     /// What tells a cross compiler its target. Ahead of all else: it decides how the rest is read.
     fn target(&mut self) {
-        let Some(cross) = self.facts.cross.filter(|cross| is_compiler(self.facts) && !cross.target.is_empty())
+        let Some(cross) =
+            self.facts.cross.filter(|cross| is_compiler(self.facts) && !cross.target.is_empty())
         else {
             return;
         };

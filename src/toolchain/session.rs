@@ -200,7 +200,9 @@ fn of_target(cross: &Cross) -> Vec<(OsString, Option<OsString>)> {
     all.extend(cross.variables.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
     let tools = TOOLS.iter().filter(|(_, role, _)| cross.command(*role).is_some());
     all.extend(tools.map(|(variable, _, name)| ((*variable).into(), Some((*name).into()))));
-    for (variable, (name, ..)) in [environment::CXX_FOR_BUILD, environment::CC_FOR_BUILD].iter().zip(BUILD_COMPILERS) {
+    for (variable, (name, ..)) in
+        [environment::CXX_FOR_BUILD, environment::CC_FOR_BUILD].iter().zip(BUILD_COMPILERS)
+    {
         all.push(((*variable).into(), Some(name.into())));
     }
     all

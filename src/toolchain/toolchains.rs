@@ -11,8 +11,8 @@ use crosswheel_shim::plan::{Action, Dialect, Effect, OptionRow, ProbeRow, Role};
 use toml::Spanned;
 
 use super::file::{
-    CompilerRow, Demotion, DialectFacts, File, InjectionRow, Isa, MachineRow, OptionTable, PolicyFlagsRow, Probe,
-    RuleRow,
+    CompilerRow, Demotion, DialectFacts, File, InjectionRow, Isa, MachineRow, OptionTable, PolicyFlagsRow,
+    Probe, RuleRow,
 };
 use super::options::{self, Parts, Tables};
 use crate::error::{Error, IoContext, Result};
@@ -336,9 +336,14 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
     }
     if !row.patterns.is_empty() && (!row.values.is_empty() || !PATTERNED.contains(&row.effect.0)) {
         let known: Vec<&str> = PATTERNED.iter().map(|effect| effect.name()).collect();
-        return fault(&format!("`patterns` goes without `values`, and with these effects: {}", known.join(", ")));
+        return fault(&format!(
+            "`patterns` goes without `values`, and with these effects: {}",
+            known.join(", ")
+        ));
     }
-    if row.effect.0 == Effect::ForLinker && (row.patterns.is_empty() || !matches!(action, Action::Drop | Action::Refuse)) {
+    if row.effect.0 == Effect::ForLinker
+        && (row.patterns.is_empty() || !matches!(action, Action::Drop | Action::Refuse))
+    {
         return fault("words for the linker are known by `patterns`, and are dropped or refused");
     }
     for value in row.values.iter().chain(&row.patterns) {

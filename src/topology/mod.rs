@@ -111,9 +111,9 @@ impl Family {
             let what = format!("the family `{}` has no libc_version, so its name takes none", self.name);
             return Err(Error::usage(what).hint(format!("name it `{}`", self.name)));
         }
-        let version = version.parse::<LibcVersion>().map_err(|what| {
-            Error::usage(what).hint(format!("write it such as `{}.2.28`", self.name))
-        })?;
+        let version = version
+            .parse::<LibcVersion>()
+            .map_err(|what| Error::usage(what).hint(format!("write it such as `{}.2.28`", self.name)))?;
         self.target.check(version).map_err(|what| {
             let oldest = self.target.oldest_libc.unwrap_or(version);
             Error::usage(what).hint(format!("name `{}.{oldest}` or a later one", self.name))

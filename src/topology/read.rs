@@ -7,7 +7,9 @@ use crosswheel_shim::plan::{Kind, Kinds, Language, Languages, Slot};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Werror};
+use super::{
+    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Werror,
+};
 use crate::error::{Error, Result};
 use crate::source::Source;
 use crate::source::coded::{Coded, kinds, languages};
@@ -132,7 +134,8 @@ impl Reader<'_> {
                     ));
                 }
             }
-            let oldest_libc = raw.oldest_libc.as_ref().map(|version| self.libc_version(version)).transpose()?;
+            let oldest_libc =
+                raw.oldest_libc.as_ref().map(|version| self.libc_version(version)).transpose()?;
             targets.insert(
                 name.get_ref().clone(),
                 Target {

@@ -23,7 +23,8 @@ pub fn source(machine: &Machine) -> String {
     );
     for (name, of, size) in sizes(machine) {
         // Writing to a string cannot fail.
-        let _ = write!(text, "HOLDS(sizeof({of}) == {size});\n#ifdef {name}\nHOLDS({name} == {size});\n#endif\n");
+        let _ =
+            write!(text, "HOLDS(sizeof({of}) == {size});\n#ifdef {name}\nHOLDS({name} == {size});\n#endif\n");
     }
     let abi = machine.abi;
     let order = if abi.big_endian { "__ORDER_BIG_ENDIAN__" } else { "__ORDER_LITTLE_ENDIAN__" };
@@ -49,7 +50,12 @@ pub fn check(own: &Own<'_>, headers: &Path, folder: &Path) -> Result<()> {
     let file = folder.join("assumptions.c");
     fs::write(&file, source(&own.cross.machine)).context("writing", &file)?;
     let mut command = own.command(Role::Cc)?;
-    command.args(["-std=gnu11", "-w", "-c", "-o"]).arg(folder.join("assumptions.o")).arg("-I").arg(headers).arg(&file);
+    command
+        .args(["-std=gnu11", "-w", "-c", "-o"])
+        .arg(folder.join("assumptions.o"))
+        .arg("-I")
+        .arg(headers)
+        .arg(&file);
     if let Err(said) = process::answer(&mut command)? {
         let false_one = said.lines().find(|line| line.contains("crosswheel: "));
         let first = said.lines().find(|line| line.contains("error")).unwrap_or("it says nothing");
@@ -61,7 +67,10 @@ pub fn check(own: &Own<'_>, headers: &Path, folder: &Path) -> Result<()> {
             "the headers made for {} do not fit its compiler {}: {what}",
             own.cross.machine.name, own.cross.compiler
         ))
-        .hint(format!("[machine.{}] of wrappers/toolchains/machines.toml says what is assumed", own.cross.machine.name)));
+        .hint(format!(
+            "[machine.{}] of wrappers/toolchains/machines.toml says what is assumed",
+            own.cross.machine.name
+        )));
     }
     Ok(())
 }

@@ -38,8 +38,12 @@ pub fn provide(
     };
     let folder = home.join(package.folder());
     if offline {
-        return Err(Error::failed(format!("{} is not in {}, and --offline fetches nothing", package.requirement, home.display()))
-            .hint("run once without --offline, or build with `--compiler gcc`"));
+        return Err(Error::failed(format!(
+            "{} is not in {}, and --offline fetches nothing",
+            package.requirement,
+            home.display()
+        ))
+        .hint("run once without --offline, or build with `--compiler gcc`"));
     }
     observer.event(Event::Step(&format!(
         "fetching {} ({} MB, kept in {})",
@@ -49,9 +53,11 @@ pub fn provide(
     )));
     fs::create_dir_all(&home).context("making", &home)?;
     // Whole or not at all: another call may be fetching it, too.
-    let part = tempfile::Builder::new().prefix(".part-").tempdir_in(&home).context("making a folder in", &home)?;
+    let part =
+        tempfile::Builder::new().prefix(".part-").tempdir_in(&home).context("making a folder in", &home)?;
     let installer = Installer::find(InstallerChoice::Auto, python)?;
-    installer.unpack(&package.requirement, part.path(), &python.executable, log, || observer.event(Event::Tick))?;
+    installer
+        .unpack(&package.requirement, part.path(), &python.executable, log, || observer.event(Event::Tick))?;
     if !part.path().join(&package.program).is_file() {
         return Err(Error::failed(format!("{} holds no {}", package.requirement, package.program.display())));
     }
@@ -191,5 +197,7 @@ impl Own<'_> {
 fn has_cxx(source: &Path) -> Result<bool> {
     const ENDINGS: [&str; 4] = ["cc", "cpp", "cxx", "C"];
     let files = tree::files(source)?;
-    Ok(files.iter().any(|path| path.extension().is_some_and(|ending| ENDINGS.iter().any(|one| ending == *one))))
+    Ok(files
+        .iter()
+        .any(|path| path.extension().is_some_and(|ending| ENDINGS.iter().any(|one| ending == *one))))
 }

@@ -52,7 +52,8 @@ impl Files {
         if backend.object.split(':').next() != Some("mesonpy") {
             return Vec::new();
         }
-        let setting = |option: &str, file: &Path| ("setup-args".to_owned(), format!("--{option}={}", file.display()));
+        let setting =
+            |option: &str, file: &Path| ("setup-args".to_owned(), format!("--{option}={}", file.display()));
         vec![setting("cross-file", &self.meson), setting("native-file", &self.meson_native)]
     }
 }
@@ -116,7 +117,10 @@ fn cmake(content: &Content<'_>) -> String {
         text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");
     }
     let (system, packages) = (quoted(content.system, '"'), quoted(content.packages, '"'));
-    let _ = write!(text, "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n");
+    let _ = write!(
+        text,
+        "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n"
+    );
     for what in ["LIBRARY", "INCLUDE", "PACKAGE"] {
         let _ = writeln!(text, "set(CMAKE_FIND_ROOT_PATH_MODE_{what} ONLY)");
     }

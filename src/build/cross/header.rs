@@ -119,10 +119,17 @@ mod tests {
 
     #[test]
     fn only_lines_of_macros_that_are_asked_for_change() {
-        let macros =
-            [("SIZEOF_LONG", Some(4)), ("VA_LIST_IS_ARRAY", None), ("WORDS_BIGENDIAN", Some(1)), ("NEW", Some(1))];
+        let macros = [
+            ("SIZEOF_LONG", Some(4)),
+            ("VA_LIST_IS_ARRAY", None),
+            ("WORDS_BIGENDIAN", Some(1)),
+            ("NEW", Some(1)),
+        ];
         let text = rewrite(TEXT, &macros);
-        assert!(text.contains("#define SIZEOF_LONG 4\n/* #undef VA_LIST_IS_ARRAY */\n/* #undef X87_DOUBLE"), "{text}");
+        assert!(
+            text.contains("#define SIZEOF_LONG 4\n/* #undef VA_LIST_IS_ARRAY */\n/* #undef X87_DOUBLE"),
+            "{text}"
+        );
         assert!(text.contains("# ifndef WORDS_BIGENDIAN\n#define WORDS_BIGENDIAN 1\n# endif\n"), "{text}");
         assert!(text.contains("#define HAVE_FORK 1\n") && !text.contains("NEW"), "{text}");
         assert_eq!(rewrite(&text, &macros), text);

@@ -24,8 +24,17 @@ const SCRIPT: &str = include_str!("../scripts/target_facts.py");
 
 /// Beginnings of compile flags that are for this machine, its folders or its compiler alone.
 const OF_THE_BUILD: [&str; 11] = [
-    "-I", "-L", "-Wl,", "-fcf-protection", "-fdebug-prefix-map", "-ffat-lto", "-ffile-prefix-map", "-flto", "-fprofile",
-    "-m", "-specs",
+    "-I",
+    "-L",
+    "-Wl,",
+    "-fcf-protection",
+    "-fdebug-prefix-map",
+    "-ffat-lto",
+    "-ffile-prefix-map",
+    "-flto",
+    "-fprofile",
+    "-m",
+    "-specs",
 ];
 
 /// What the build Python says of itself.
@@ -163,7 +172,8 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
 
 /// Compile flags without what is for this machine alone.
 fn without_the_build(flags: &str) -> String {
-    let kept = flags.split_whitespace().filter(|flag| !OF_THE_BUILD.iter().any(|start| flag.starts_with(start)));
+    let kept =
+        flags.split_whitespace().filter(|flag| !OF_THE_BUILD.iter().any(|start| flag.starts_with(start)));
     kept.collect::<Vec<_>>().join(" ")
 }
 

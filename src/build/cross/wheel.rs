@@ -20,7 +20,13 @@ use crate::wheel::retag::{Edits, Plan, TagEdit};
 
 /// Gives a wheel the platform tag of its target, in a folder beside it; a wheel for any platform stays as it is.
 /// Returns where it is now, and what the backend had called it if that was another machine.
-pub fn tag(wheel: &Path, tag: &str, machine: &str, folder: &Path, epoch: Option<u64>) -> Result<(PathBuf, Option<String>)> {
+pub fn tag(
+    wheel: &Path,
+    tag: &str,
+    machine: &str,
+    folder: &Path,
+    epoch: Option<u64>,
+) -> Result<(PathBuf, Option<String>)> {
     let package = Package::open(wheel)?;
     let before = package.name.tags.platform.clone();
     if before.iter().all(|platform| platform == "any") {
@@ -37,8 +43,11 @@ pub fn tag(wheel: &Path, tag: &str, machine: &str, folder: &Path, epoch: Option<
 
 /// Files of a wheel that ask for a later glibc than the family's: one fault each, with the highest version.
 pub fn too_new(wheel: &Path, family: &Family) -> Result<Vec<Fault>> {
-    let Some(asked) = family.libc_version.filter(|_| family.target.libc == "gnu") else { return Ok(Vec::new()) };
-    let broken = |error: zip::result::ZipError| Error::failed(format!("reading {}: {error}", wheel.display()));
+    let Some(asked) = family.libc_version.filter(|_| family.target.libc == "gnu") else {
+        return Ok(Vec::new());
+    };
+    let broken =
+        |error: zip::result::ZipError| Error::failed(format!("reading {}: {error}", wheel.display()));
     let file = File::open(wheel).context("opening", wheel)?;
     let mut zip = zip::ZipArchive::new(BufReader::new(file)).map_err(broken)?;
     let mut faults = Vec::new();
