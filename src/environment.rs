@@ -76,7 +76,7 @@ variables! {
     PKG_CONFIG_SYSROOT_DIR: Set, "Taken out in a cross build.";
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
     PYTHONHOME: Set, "Taken out in an isolated build.";
-    PYTHONPATH: Both, "Taken out in an isolated build: what it names is not isolated. In a cross build without isolation, the folder of the target's sysconfig data goes in front.";
+    PYTHONPATH: Both, "Taken out in an isolated build: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";

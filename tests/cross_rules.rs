@@ -196,6 +196,28 @@ fn a_tool_of_this_machine_never_works_for_the_target_in_silence() {
 }
 
 #[test]
+fn a_name_that_is_nowhere_is_not_answered() {
+    let shop = Shop::new();
+    shop.gets(FAMILY, "cc -c a.c");
+    let bin = shop.at("work/.crosswheel").join(FAMILY).join("bin");
+    assert!(bin.join("strip").is_file() && bin.join("aarch64-linux-gnu-gcc").is_file());
+    // zig has none of these, and neither has PATH.
+    assert!(!bin.join("objcopy").exists() && !bin.join("as").exists());
+}
+
+#[test]
+fn a_level_needs_a_linker_that_can_mark_it() {
+    let shop = Shop::for_machine("x86_64-unknown-linux-gnu");
+    let topology = "[targets.pc]\nmachine = \"x86_64\"\nos = \"linux\"\nlibc = \"gnu\"\n\
+                    [families.old-v3]\ntarget = \"pc\"\nlevel = \"x86-64-v3\"\nlibc_version = \"2.28\"\n";
+    fs::write(shop.at("work/BUILD_TOPOLOGY.toml"), topology).unwrap();
+    let output = shop.run("old-v3", "cc -c a.c");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("does not mark") && told.contains("--compiler gcc"), "{told}");
+}
+
+#[test]
 fn the_record_holds_the_command_and_its_reruns_do_too() {
     let shop = Shop::new();
     shop.gets(FAMILY, "cc -c a.c");

@@ -184,6 +184,12 @@ impl Cross {
             ))
             .hint("choose another with --compiler"));
         }
+        if let Some(level) = family.level.filter(|_| plain.is_some()) {
+            return Err(Error::usage(format!(
+                "{compiler} does not mark what it links with the level {level}"
+            ))
+            .hint("build this family with `--compiler gcc`"));
+        }
         let plain = plain.unwrap_or_default();
         let pinned = if family.target.libc == "gnu" { format!("{plain}.{version}") } else { plain.clone() };
         let program = package.map(|folder| folder.join(row.program.as_deref().unwrap_or_default()));
@@ -244,13 +250,16 @@ impl Cross {
         let mut found = Discovery::default();
         for name in names {
             let Some(is) = toolchains.classify_name(&name) else { continue };
-            let native = || on_path.get(&name).map(|real| self.native(&name, is.role, real));
-            let ours = elf::of_triple(&self.machine.triplet);
+            let real = on_path.get(&name);
+            let native = || real.map(|real| native(&name, is.role, real));
+            // A name that is nowhere needs no answer.
+            let tool =
+                || self.tool(&name, is.role, version).or_else(|| real.map(|_| self.absent(&name, is.role)));
             found.tools.extend(match is.prefix.as_deref().map(elf::of_triple) {
                 _ if is.role == Role::Launcher => native(),
-                None => self.tool(&name, is.role, version),
-                Some(machine) if machine == ours => self.tool(&name, is.role, version),
-                // A compiler for a third machine is nobody's business here; this machine's own must not find our `ld`.
+                None => tool(),
+                Some(machine) if machine == elf::of_triple(&self.machine.triplet) => tool(),
+                // This machine's own compilers must not find our `ld`; one for a third machine is nobody's business here.
                 Some(machine) if machine == elf::of_triple(std::env::consts::ARCH) => native(),
                 Some(_) => None,
             });
@@ -258,7 +267,7 @@ impl Cross {
         for (name, role, behind) in BUILD_COMPILERS {
             let real = behind.iter().find_map(|name| find(name, manner.path, manner.cwd));
             match real {
-                Some(real) => found.tools.push(self.native(name, role, &real)),
+                Some(real) => found.tools.push(native(name, role, &real)),
                 None => found.remarks.push(Remark {
                     name: name.to_owned(),
                     path: PathBuf::new(),
@@ -304,9 +313,9 @@ impl Cross {
         Ok(discover::version_in(&text).unwrap_or_default())
     }
 
-    /// A name for a tool of the target; one that only fails if it is on `PATH` and the target has none.
+    /// A name for a tool of the target, if it has one.
     fn tool(&self, name: &str, role: Role, version: discover::Version) -> Option<Found> {
-        let Some((program, lead)) = self.command(role) else { return Some(self.absent(name, role)) };
+        let (program, lead) = self.command(role)?;
         let driver = matches!(role, Role::Cc | Role::Cxx | Role::Cpp | Role::Fortran);
         let dialect = match role {
             _ if driver => self.dialect,
@@ -329,43 +338,40 @@ impl Cross {
         })
     }
 
+    /// A name for a tool that the target lacks: it says so.
     fn absent(&self, name: &str, role: Role) -> Found {
         let script = format!(
             "echo 'crosswheel: {name}: there is none for {} with the compiler {}, and the one of this machine would do harm' >&2
             exit 1",
             self.machine.triplet, self.compiler
         );
-        Found {
-            lead: vec!["-c".into(), script, name.to_owned()],
-            ..self.native(name, role, Path::new("/bin/sh"))
-        }
-    }
-
-    /// A tool of this machine: recorded and left as it is.
-    #[allow(clippy::unused_self, reason = "beside its siblings")]
-    fn native(&self, name: &str, role: Role, real: &Path) -> Found {
-        let dialect = match role {
-            Role::Cc | Role::Cxx => Dialect::Gcc,
-            _ => Dialect::Plain,
-        };
-        Found {
-            name: name.to_owned(),
-            real: real.to_owned(),
-            lead: Vec::new(),
-            asks: Vec::new(),
-            launcher: None,
-            role,
-            dialect,
-            machine: String::new(),
-            version: None,
-            plain: true,
-        }
+        Found { lead: vec!["-c".into(), script, name.to_owned()], ..native(name, role, Path::new("/bin/sh")) }
     }
 
     /// Adds what a placeholder of rules stands for.
     pub fn fill(&mut self, placeholder: &'static str, paths: &[PathBuf]) {
         let bytes = paths.iter().map(|path| path.as_os_str().as_bytes().to_vec());
         self.fills.entry(placeholder).or_default().extend(bytes);
+    }
+}
+
+/// A tool of this machine: recorded and left as it is.
+fn native(name: &str, role: Role, real: &Path) -> Found {
+    let dialect = match role {
+        Role::Cc | Role::Cxx => Dialect::Gcc,
+        _ => Dialect::Plain,
+    };
+    Found {
+        name: name.to_owned(),
+        real: real.to_owned(),
+        lead: Vec::new(),
+        asks: Vec::new(),
+        launcher: None,
+        role,
+        dialect,
+        machine: String::new(),
+        version: None,
+        plain: true,
     }
 }
 

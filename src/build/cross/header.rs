@@ -4,6 +4,7 @@
 //! ([`crate::toolchain::cross::Abi`]), and [`super::assumptions`] has the target's compiler assert each line of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::toolchain::cross::{Abi, Machine};
 
@@ -76,10 +77,12 @@ pub fn rewrite(text: &str, macros: &[Macro]) -> String {
         let rewritten = named(line).and_then(|name| Some((name, wanted.get(name)?)));
         match rewritten {
             Some((name, Some(value))) => {
-                // A second definition would be no fault: it has the same value.
-                out.push_str(&format!("#define {name} {value}"));
+                // Writing to a string cannot fail.
+                let _ = write!(out, "#define {name} {value}");
             }
-            Some((name, None)) => out.push_str(&format!("/* #undef {name} */")),
+            Some((name, None)) => {
+                let _ = write!(out, "/* #undef {name} */");
+            }
             None => out.push_str(line),
         }
         out.push('\n');

@@ -106,7 +106,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
     cross.fill("python_headers", &facts.headers);
     cross.fill("python_libraries", &facts.libraries);
-    cross.fill("target_headers", &[places.headers.clone()]);
+    cross.fill("target_headers", std::slice::from_ref(&places.headers));
 
     compiler::set_caches(&mut cross, package.as_deref(), &places.root);
     let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
@@ -176,13 +176,14 @@ fn build_variables(
         (vars::CPLUS_INCLUDE_PATH.into(), None),
         (vars::LIBRARY_PATH.into(), None),
     ];
-    if environment.root.is_none() {
-        let mut path = OsString::from(&places.python);
-        if let Some(before) = std::env::var_os(vars::PYTHONPATH).filter(|path| !path.is_empty()) {
-            path.push(":");
-            path.push(before);
-        }
-        all.push((vars::PYTHONPATH.into(), Some(path)));
+    // Also for a Python that is not the environment's. What the user's own names is not isolated.
+    let mut path = OsString::from(&places.python);
+    let before =
+        std::env::var_os(vars::PYTHONPATH).filter(|path| environment.root.is_none() && !path.is_empty());
+    if let Some(before) = before {
+        path.push(":");
+        path.push(before);
     }
+    all.push((vars::PYTHONPATH.into(), Some(path)));
     all
 }
