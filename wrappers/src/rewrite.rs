@@ -116,7 +116,12 @@ impl<'c> Draft<'c, '_> {
     /// Applies the rules to the caller's arguments.
     fn rules(&mut self) -> Option<Refusal<'c>> {
         let call = self.call;
-        for item in call.items.iter().filter(|item| item.what == What::Option && item.effect != Effect::None)
+        // Most arguments are options that no rule looks at: known by one bit.
+        let bit = |effect: Effect| 1_u64 << effect.code();
+        let looked_at = self.profile.rules().iter().fold(0, |all, rule| all | bit(rule.effect()));
+        let looked_at = looked_at & !bit(Effect::None);
+        for item in
+            call.items.iter().filter(|item| item.what == What::Option && looked_at & bit(item.effect) != 0)
         {
             let rule = self.profile.rules().iter().find(|rule| self.applies(*rule, item));
             let Some(rule) = rule else { continue };
@@ -145,7 +150,7 @@ impl<'c> Draft<'c, '_> {
             }
             self.edits.push(edit);
         }
-        self.linker_words()
+        if looked_at & bit(Effect::ForLinker) != 0 { self.linker_words() } else { None }
     }
 
     /// Applies the rules to what is for the linker: words are taken out of the arguments that hold them, or the call is
