@@ -44,13 +44,20 @@ variables! {
     AR: Both, "The archiver: a path in it is replaced by a name in the shim folder.";
     AS: Both, "The assembler, likewise.";
     CC: Both, "The C compiler, with a launcher and flags if need be: a path in it is replaced by a name in the shim folder.";
+    CC_FOR_BUILD: Set, "In a cross build: this machine's own C compiler, for what a build makes to run itself.";
     CI: Read, "Set to anything: no live line, which would fill a log.";
     CMAKE_CXX_COMPILER_LAUNCHER: Both, "CMake's launcher for C++: a path in it is replaced by a name in the shim folder.";
     CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
     CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
+    CMAKE_TOOLCHAIN_FILE: Set, "In a cross build: CMake's description of the target.";
+    CONFIG_SITE: Set, "In a cross build: what configure scripts are told of the target.";
+    CPATH: Set, "Taken out in a cross build: it names headers of this machine.";
+    CPLUS_INCLUDE_PATH: Set, "Likewise.";
     CPP: Both, "The C preprocessor: a path in it is replaced by a name in the shim folder.";
     CROSSWHEEL_PARENT: Set, "For the tool that a call runs, if the call is recorded: its id, so that calls of the shim which the tool makes are known to be inside of it.";
     CXX: Both, "The C++ compiler, likewise.";
+    CXX_FOR_BUILD: Set, "In a cross build: this machine's own C++ compiler, likewise.";
+    C_INCLUDE_PATH: Set, "Taken out in a cross build: it names headers of this machine.";
     F77: Both, "The Fortran compiler of old build systems, likewise.";
     F90: Both, "The Fortran compiler of old build systems, likewise.";
     FC: Both, "The Fortran compiler, likewise.";
@@ -61,21 +68,27 @@ variables! {
     LD: Both, "The linker, likewise.";
     LDCXXSHARED: Both, "The command by which setuptools links C++ extensions, likewise; also set where Python's own names a path.";
     LDSHARED: Both, "The command by which setuptools links extensions, likewise; also set where Python's own names a path.";
+    LIBRARY_PATH: Set, "Taken out in a cross build: it names libraries of this machine.";
     NM: Both, "The symbol lister: a path in it is replaced by a name in the shim folder.";
     NO_COLOR: Read, "Set to anything: no colours on the terminal.";
     OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";
     PATH: Both, "Where tools are found. The shim folder goes first; those of other sessions are taken out.";
     PIP_USER: Set, "To 0 while build dependencies are installed: an isolated environment has no user's folder.";
+    PKG_CONFIG_LIBDIR: Set, "In a cross build: where the target's libraries describe themselves, so that those of this machine are not found.";
+    PKG_CONFIG_PATH: Set, "Taken out in a cross build.";
+    PKG_CONFIG_SYSROOT_DIR: Set, "Taken out in a cross build.";
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
     PYTHONHOME: Set, "Taken out in an isolated build.";
-    PYTHONPATH: Set, "Taken out in an isolated build: what it names is not isolated.";
+    PYTHONPATH: Both, "Taken out in an isolated build: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
     TERM: Read, "`dumb`: no live line.";
     TMPDIR: Both, "Folder of temporary files, by which probes are known. The work area of `build` is made in it, and the build's own lies in the work area.";
     VIRTUAL_ENV: Set, "The isolated environment of a build.";
-    XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, plans for `explain`.";
+    XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, compilers, plans for `explain`.";
+    _PYTHON_HOST_PLATFORM: Set, "In a cross build: the target's platform, which ends up in the wheel's tag.";
+    _PYTHON_SYSCONFIGDATA_NAME: Set, "In a cross build: the module with the target's sysconfig data.";
 }
 
 /// The time that goes into products, if the caller says one: seconds since 1970.

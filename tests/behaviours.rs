@@ -177,8 +177,9 @@ impl Workshop {
         let session = Session::create(&SessionOptions {
             dir: &dir,
             toolchains: &toolchains,
-            family: topology.family(&row.family).unwrap(),
+            family: &topology.family(&row.family).unwrap(),
             policy: &policy,
+            cross: None,
             reproducible: row.reproducible.then_some(&maps),
             path: &path,
             cwd: &cwd,

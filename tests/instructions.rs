@@ -88,8 +88,9 @@ fn a_compile_with_sixty_arguments_costs_the_shim_fewer_than_150_000_instructions
         let session = Session::create(&SessionOptions {
             dir: &folder.join("session"),
             toolchains: &toolchains,
-            family,
+            family: &family,
             policy: &family.policy,
+            cross: None,
             reproducible,
             path: "/usr/bin:/bin".as_ref(),
             cwd: &folder,
@@ -147,8 +148,9 @@ fn a_record_costs_fewer_than_60_000_instructions_and_8_system_calls() {
         let session = Session::create(&SessionOptions {
             dir: &folder.join("session"),
             toolchains: &toolchains,
-            family,
+            family: &family,
             policy: &family.policy,
+            cross: None,
             reproducible: None,
             path: format!("{}:/usr/bin:/bin", folder.join("tools").display()).as_ref(),
             cwd: &folder,

@@ -47,8 +47,9 @@ fn settings(
     let session = Session::create(&SessionOptions {
         dir: &shop.at("session"),
         toolchains: &Toolchains::builtin().expect("the built-in files"),
-        family,
+        family: &family,
         policy: &family.policy,
+        cross: None,
         reproducible: None,
         path: OsStr::new(path),
         cwd: &shop.at(""),

@@ -25,6 +25,7 @@ need patchelf patchelf
 need bear bear
 need clangd clangd
 need clang-tidy clang-tidy
+need aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
 need unzip unzip
 need chromium chromium
 need chromedriver chromium-driver

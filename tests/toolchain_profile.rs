@@ -33,13 +33,14 @@ fn gcc() -> CompilerFacts<'static> {
         role: Role::Cc,
         machine: "x86_64-linux-gnu".into(),
         version: (12, 2, 0),
+        cross: None,
         linker: "GNU ld (GNU Binutils for Debian) 2.40".into(),
         oracle: &Fake,
     }
 }
 
 fn family(name: &str) -> Family {
-    Topology::builtin().and_then(|topology| topology.family(name).cloned()).expect("a family")
+    Topology::builtin().and_then(|topology| topology.family(name)).expect("a family")
 }
 
 fn compile(facts: &CompilerFacts, family: &Family, policy: &Policy) -> Compiled {
@@ -401,6 +402,7 @@ fn a_level_with_a_target_of_this_machine_cannot_be_made() {
             machine: "riscv64".into(),
             os: "linux".into(),
             libc: "gnu".into(),
+            oldest_libc: None,
         },
         ..family("host")
     };

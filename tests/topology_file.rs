@@ -28,10 +28,13 @@ const TARGETS: &str = "[targets.x]\nmachine = \"x86_64\"\nos = \"linux\"\nlibc =
                        [targets.arm]\nmachine = \"aarch64\"\nos = \"linux\"\nlibc = \"gnu\"\n";
 
 #[test]
-fn the_built_in_topology_holds_the_host_and_three_cpu_levels() {
+fn the_built_in_topology_holds_the_host_and_three_cpu_levels_of_it() {
     let topology = Topology::builtin().expect("sound");
-    let families: Vec<_> =
-        topology.families().map(|f| (f.name.as_str(), f.level.map(Level::number))).collect();
+    let families: Vec<_> = topology
+        .families()
+        .filter(|f| f.libc_version.is_none())
+        .map(|f| (f.name.as_str(), f.level.map(Level::number)))
+        .collect();
     assert_eq!(
         families,
         [("host", None), ("x86-64-v2", Some(2)), ("x86-64-v3", Some(3)), ("x86-64-v4", Some(4))]
@@ -115,6 +118,16 @@ fn every_fault_is_refused_with_its_place_and_a_caret() {
             "[families.f]\ntarget = \"host\"\nlevel = \"x86-64-v3\"\n",
             "3:9: the level `x86-64-v3` needs a target",
         ),
+        (
+            "[families.f]\ntarget = \"arm\"\nlibc_version = \"2.x\"\n",
+            "3:16: `2.x` is no version of a C library, such as 2.28",
+        ),
+        (
+            "[families.f]\ntarget = \"old\"\nlibc_version = \"2.30\"\n\
+             [targets.old]\nmachine=\"a\"\nos=\"b\"\nlibc=\"c\"\noldest_libc=\"2.31\"\n",
+            "3:16: the target `old` has no C library older than 2.31",
+        ),
+        ("[families.f]\ntarget = \"host\"\nlibc_version = \"2.28\"\n", "3:16: a libc_version needs a target"),
         ("[families.f]\ntarget = \"host\"\npolicy = \"p\"\n", "3:10: unknown policy `p`; there are none"),
         ("[targets.host]\nmachine=\"a\"\nos=\"b\"\nlibc=\"c\"\n", "1:10: the target `host` is this machine"),
         ("[targets.y]\nmachine=\"A B\"\nos=\"b\"\nlibc=\"c\"\n", "2:9: `A B` is no part of a target triplet"),
@@ -148,6 +161,46 @@ fn every_fault_is_refused_with_its_place_and_a_caret() {
         let got = refusal(&format!("{text}{TARGETS}"));
         assert!(got.starts_with(expected), "for\n{text}\nexpected {expected}\ngot      {got}");
         assert!(got.contains('^'), "no caret in {got}");
+    }
+}
+
+#[test]
+fn behind_a_family_with_a_c_library_another_version_may_stand() {
+    let topology = Topology::builtin().expect("sound");
+    let family = |name: &str| topology.family(name).expect(name);
+    assert_eq!(family("aarch64-linux-gnu").platform_tag().as_deref(), Some("manylinux_2_28_aarch64"));
+    let later = family("aarch64-linux-gnu.2.34");
+    assert_eq!(later.platform_tag().as_deref(), Some("manylinux_2_34_aarch64"));
+    assert_eq!(
+        (later.name.as_str(), &later.target),
+        ("aarch64-linux-gnu.2.34", &family("aarch64-linux-gnu").target)
+    );
+    assert_eq!(family("armv7l-linux-musl").platform_tag().as_deref(), Some("musllinux_1_2_armv7l"));
+    assert_eq!(family("host").platform_tag(), None);
+    for (name, message, hint) in [
+        ("riscv64-linux-gnu.2.28", "no C library older than 2.31", "`riscv64-linux-gnu.2.31` or a later one"),
+        ("aarch64-linux-gnu.2", "`2` is no version of a C library", "`aarch64-linux-gnu.2.28`"),
+        ("aarch64-linux-gnu.2.07", "`2.07` is no version", "such as"),
+        ("aarch64-linux-gnu.2.28.1", "`2.28.1` is no version", "such as"),
+        ("x86-64-v3.2.28", "`x86-64-v3` has no libc_version", "name it `x86-64-v3`"),
+        ("arch64-linux-gnu.2.28", "unknown family `arch64-linux-gnu.2.28`", "did you mean"),
+    ] {
+        let error = topology.family(name).expect_err(name);
+        assert!(error.message.contains(message), "{name}: {}", error.message);
+        assert!(error.hint.as_deref().unwrap_or_default().contains(hint), "{name}: {:?}", error.hint);
+    }
+}
+
+#[test]
+fn every_machine_of_the_built_in_topology_has_a_name_in_elf_and_a_default_that_it_can_have() {
+    let topology = Topology::builtin().expect("sound");
+    let cross: Vec<_> = topology.families().filter(|family| family.libc_version.is_some()).collect();
+    assert_eq!(cross.len(), 16);
+    for family in cross {
+        let machine = crosswheel::elf::of_triple(&family.target.machine).map(crosswheel::elf::name);
+        assert_eq!(machine.as_deref(), Some(family.target.machine.as_str()));
+        let named = format!("{}.{}", family.name, family.libc_version.expect("a version"));
+        assert!(topology.family(&named).is_ok(), "{named}");
     }
 }
 

@@ -63,7 +63,7 @@ fn ask(plan: Plan<'_>) {
     for name in names.iter().map(Vec::as_slice).chain([&b"cc"[..], b"ccache", b""]) {
         let Some(target) = dispatch(plan, name, &args) else { continue };
         let tool = target.tool;
-        let _ = (target.program(), target.head().count(), tool.machine(), tool.keeps_path());
+        let _ = (target.program(), target.head(true).count(), tool.machine(), tool.keeps_path());
         let options = plan.options(tool.dialect());
         let call = Invocation::read(Line::read(target.args, &files), tool.role(), tool.dialect(), options);
         let probed = probe(plan, &call, place);

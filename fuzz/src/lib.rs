@@ -62,6 +62,8 @@ fn data(profile: Option<Profile>) -> PlanData {
         dialect,
         profile: has,
         machine: "x86_64-linux-gnu".into(),
+        lead: Vec::new(),
+        asks: Vec::new(),
         keeps_path: false,
     });
     PlanData {
@@ -125,6 +127,7 @@ fn profile() -> Profile {
         why: "it is a test".into(),
         hint: "wait".into(),
         effect: *effect,
+        pattern: false,
         value: None,
         level: *level,
         action: *action,

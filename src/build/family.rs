@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::backend::{Backend, Runner};
+use super::cross::{self, Kit};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
 use super::report::{Calls, FamilyReport, Fault};
@@ -20,6 +21,8 @@ use crate::audit::{Expected, Severity, audit};
 use crate::capture::Log;
 use crate::environment as vars;
 use crate::error::{IoContext, Result};
+use crate::toolchain::profile;
+use crate::topology::Family;
 
 /// All that the families of a call share.
 pub struct Scene<'a> {
@@ -103,15 +106,29 @@ impl Scene<'_> {
             let set = reproducible.variables().into_iter();
             variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
         }
+        let family = &self.request.families[number];
+        let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
+        let maps = self.reproducible.map(|reproducible| profile::Reproducible {
+            maps: reproducible
+                .maps
+                .iter()
+                .chain(kit.iter().flat_map(|kit| &kit.maps))
+                .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
+                .collect(),
+        });
         let shim = Shim::open(
-            &self.request.families[number],
+            family,
             &self.environment.python,
             &log,
             area,
             &|name| lookup(&variables, name),
-            self.reproducible,
+            maps.as_ref(),
+            kit.as_ref().map(|kit| &kit.cross),
         )?;
         variables.extend(shim.variables());
+        variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
+        let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
+        settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
 
         let backend_log = log.join("backend.log");
@@ -120,7 +137,7 @@ impl Scene<'_> {
             environment: self.environment,
             source: self.built,
             area,
-            settings: &self.request.config_settings,
+            settings: &settings,
             variables: &variables,
             umask: self.reproducible.map(|_| 0o022),
             log: &backend_log,
@@ -143,6 +160,10 @@ impl Scene<'_> {
         } else {
             report.faults.extend(failed);
         }
+        let wheel = match &kit {
+            Some(kit) => self.cut(&wheel, kit, family, report)?,
+            None => wheel,
+        };
         audit_wheel(&wheel, &record, report)?;
         if self.reproducible.is_some() && report.faults.is_empty() {
             self.traces(&wheel, report)?;
@@ -154,6 +175,46 @@ impl Scene<'_> {
             report.rejected = Some(deliver::deliver(&wheel, &log)?.path);
         }
         Ok(())
+    }
+
+    /// What a family for another machine, or another C library, is built with.
+    fn kit(
+        &self,
+        family: &Family,
+        path: &OsStr,
+        log: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Kit>> {
+        if family.libc_version.is_none() {
+            return Ok(None);
+        }
+        let order = cross::Order {
+            family,
+            compiler: self.request.compiler.as_deref(),
+            offline: self.request.offline,
+            python: self.python,
+            environment: self.environment,
+            backend: self.backend,
+            source: self.built,
+            area: self.area,
+            path,
+            log: &log.join("setup.log"),
+        };
+        cross::prepare(order, observer).map(Some)
+    }
+
+    /// The wheel under the tag of its target; what it links must be as old as that says.
+    fn cut(&self, wheel: &Path, kit: &Kit, family: &Family, report: &mut FamilyReport) -> Result<PathBuf> {
+        let folder = self.area.wheels().join("tagged");
+        let epoch = self.reproducible.map(|reproducible| reproducible.epoch);
+        let (wheel, other) = cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch)?;
+        if let Some(other) = other {
+            let what =
+                format!("the backend tagged the wheel {other}, and did not heed _PYTHON_HOST_PLATFORM");
+            report.warnings.push(what);
+        }
+        report.faults.extend(cross::wheel::too_new(&wheel, family)?);
+        Ok(wheel)
     }
 
     fn traces(&self, wheel: &Path, report: &mut FamilyReport) -> Result<()> {

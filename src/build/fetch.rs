@@ -63,14 +63,18 @@ pub fn fetch(requirement: &str, python: &Interpreter, area: &WorkArea) -> Result
     }
 }
 
-/// `$XDG_CACHE_HOME/crosswheel/sdists`; `None` if there is no place for caches.
 fn cache() -> Option<PathBuf> {
+    cache_folder().map(|folder| folder.join("sdists"))
+}
+
+/// `$XDG_CACHE_HOME/crosswheel`; `None` if there is no place for caches.
+pub(crate) fn cache_folder() -> Option<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
     std::env::var_os(environment::XDG_CACHE_HOME)
         .map(PathBuf::from)
         .and_then(absolute)
         .or_else(|| std::env::home_dir().and_then(absolute).map(|home| home.join(".cache")))
-        .map(|base| base.join("crosswheel/sdists"))
+        .map(|base| base.join("crosswheel"))
 }
 
 fn refused(requirement: &str, python: &Interpreter, said: &str) -> Error {

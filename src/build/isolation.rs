@@ -67,6 +67,28 @@ impl Installer {
         }
     }
 
+    /// Unpacks the wheel of one requirement into a folder, without what it requires itself.
+    pub fn unpack(
+        &self,
+        requirement: &str,
+        folder: &Path,
+        python: &Path,
+        log: &Path,
+        tick: impl FnMut(),
+    ) -> Result<()> {
+        let mut command = self.command(python);
+        command.args(["--no-deps", "--only-binary=:all:", "--target"]).arg(folder).arg(requirement);
+        let status = process::run_logged(&mut command, log, tick)?;
+        if !status.success() {
+            return Err(process::failure(
+                &format!("fetching {requirement} with {}", self.name()),
+                status,
+                log,
+            ));
+        }
+        Ok(())
+    }
+
     fn command(&self, python: &Path) -> Command {
         match self {
             Self::Uv(uv) => {
@@ -175,8 +197,14 @@ impl Environment {
         Ok(Self { python: root.join("bin/python"), scripts: Some(root.join("bin")), root: Some(root) })
     }
 
-    /// Installs requirements into it.
-    pub fn install(&self, requirements: &[String], installer: &Installer, log: &Path) -> Result<()> {
+    /// Installs requirements into it; `offline` from what the installer finds without an index.
+    pub fn install(
+        &self,
+        requirements: &[String],
+        installer: &Installer,
+        offline: bool,
+        log: &Path,
+    ) -> Result<()> {
         if requirements.is_empty() {
             return Ok(());
         }
@@ -187,11 +215,22 @@ impl Environment {
             }
         }
         let mut command = installer.command(&self.python);
+        if offline {
+            command.arg(match installer {
+                Installer::Uv(_) => "--offline",
+                Installer::Pip(_) => "--no-index",
+            });
+        }
         command.args(requirements);
         let status = process::run_logged(&mut command, log, || {})?;
         if !status.success() {
             let what = format!("installing {} with {}", requirements.join(", "), installer.name());
-            return Err(process::failure(&what, status, log));
+            let error = process::failure(&what, status, log);
+            return Err(if offline {
+                error.hint("--offline fetches nothing: install from folders that pip knows (find-links), or --no-isolation")
+            } else {
+                error
+            });
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
 //! | [`patches`], [`hunks`], [`pep440`] | patches: which apply, and how |
 //! | [`interpreter`], [`isolation`] | the Python, and the environment of the backend |
 //! | [`backend`] | PEP 517: the package's own build |
+//! | [`cross`] | a build for another machine |
 //! | [`reproducible`] | what makes two builds give the same bytes |
 //! | `setup` | all that comes before the first family |
 //! | [`family`] | one family: shim, build, record, audit, wheel |
@@ -22,6 +23,7 @@
 
 pub mod archive;
 pub mod backend;
+pub mod cross;
 pub mod deliver;
 pub mod failed;
 pub mod family;
@@ -84,6 +86,10 @@ pub struct Request {
     pub patches: Option<PathBuf>,
     /// Leave time and folder names as they are.
     pub not_reproducible: bool,
+    /// The cross compiler of families that name a C library; `None` for the default.
+    pub compiler: Option<String>,
+    /// Fetch nothing.
+    pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.
     pub keep: bool,
     /// Let compiles fail that the backend does without.

@@ -77,6 +77,12 @@ impl<'a> Setup<'a> {
                 source::from_folder(folder, &outputs, self.area)?
             }
             Origin::Archive(file) => source::from_archive(file, self.area)?,
+            Origin::Requirement(text) if request.offline => {
+                return Err(Error::usage(format!(
+                    "`{text}` is fetched from an index, and --offline fetches nothing"
+                ))
+                .hint("name a folder or a source distribution"));
+            }
             Origin::Requirement(text) => {
                 observer.event(Event::Step(&format!("fetching {text}")));
                 let fetched = fetch::fetch(text, self.python()?, self.area)?;
@@ -158,7 +164,7 @@ impl<'a> Setup<'a> {
             return Err(unprepared());
         };
         observer.event(Event::Step(&format!("installing {} ({})", new.join(", "), installer.name())));
-        environment.install(&new, installer, self.log)?;
+        environment.install(&new, installer, self.request.offline, self.log)?;
         self.installed.extend(new);
         Ok(())
     }

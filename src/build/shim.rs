@@ -5,12 +5,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::reproducible::Reproducible;
 use super::work::WorkArea;
 use crate::capture::place;
 use crate::environment;
 use crate::error::{IoContext, Result};
 use crate::toolchain::ask::Manner;
+use crate::toolchain::cross::Cross;
 use crate::toolchain::discover::Remark;
 use crate::toolchain::profile::LeftOut;
 use crate::toolchain::python::Python;
@@ -33,7 +33,8 @@ impl Shim {
         log: &Path,
         area: &WorkArea,
         variables: &dyn Fn(&str) -> Option<OsString>,
-        reproducible: Option<&Reproducible>,
+        reproducible: Option<&profile::Reproducible>,
+        cross: Option<&Cross>,
     ) -> Result<Self> {
         let dir = area.shims();
         area.emptied(&dir)?;
@@ -41,19 +42,13 @@ impl Shim {
         let cwd = area.source_home();
         let manner = Manner { path: &path, cwd: &cwd, patience: PATIENCE };
         let python = Python::ask(python, manner)?;
-        let reproducible = reproducible.map(|it| profile::Reproducible {
-            maps: it
-                .maps
-                .iter()
-                .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
-                .collect(),
-        });
         let session = Session::create(&SessionOptions {
             dir: &dir,
             toolchains: &Toolchains::builtin()?,
             family,
             policy: &family.policy,
-            reproducible: reproducible.as_ref(),
+            cross,
+            reproducible,
             path: &path,
             cwd: &cwd,
             variables,

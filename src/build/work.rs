@@ -79,6 +79,12 @@ impl WorkArea {
         self.root.join("cw")
     }
 
+    /// What is made for the target of a cross build.
+    #[must_use]
+    pub fn target(&self) -> PathBuf {
+        self.root.join("to")
+    }
+
     /// Where the backend puts its wheel.
     #[must_use]
     pub fn wheels(&self) -> PathBuf {

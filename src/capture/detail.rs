@@ -24,6 +24,8 @@ pub struct Detail {
     pub via: Option<String>,
     /// What runs.
     pub real: Text,
+    /// Arguments ahead of the call's, where what runs is a command of another program.
+    pub lead: Vec<Text>,
     /// The compiler cache that runs it.
     pub launcher: Option<Text>,
     /// Languages of the sources.

@@ -66,11 +66,11 @@ fn heads(detail: &Detail) -> (usize, usize) {
         detail.launcher.as_ref()?;
         run.iter().position(|word| *word == detail.real)
     };
-    let started = detail.run.as_ref().and_then(through_launcher).map_or(1, |at| at + 1);
+    let launched = detail.run.as_ref().and_then(through_launcher).map_or(1, |at| at + 1);
     // A launcher's own settings may stand between its name and the tool's.
     let name = |word: &Text| word.bytes().rsplit(|byte| *byte == b'/').next() == Some(detail.tool.as_bytes());
-    let called = || detail.argv.iter().skip(1).position(name).map_or(started, |at| at + 2);
-    (if detail.via.is_some() { called() } else { 1 }, started)
+    let called = || detail.argv.iter().skip(1).position(name).map_or(launched, |at| at + 2);
+    (if detail.via.is_some() { called() } else { 1 }, launched + detail.lead.len())
 }
 
 fn walk<'d>(mut given: &'d [Text], mut ran: &[Cow<'d, Text>], edits: &[Edit]) -> Vec<Step<'d>> {

@@ -137,14 +137,15 @@ fn command(detail: &Detail, which: Which) -> (Vec<Text>, &[Text]) {
     if let Some(run) = detail.run.as_deref().filter(|_| which == Which::AsRun) {
         let launched =
             detail.launcher.as_ref().and_then(|_| run.iter().position(|word| *word == detail.real));
-        let (head, args) = run.split_at(launched.map_or(1, |at| at + 1).min(run.len()));
+        let ahead = launched.map_or(1, |at| at + 1) + detail.lead.len();
+        let (head, args) = run.split_at(ahead.min(run.len()));
         return (head.to_vec(), args);
     }
     let args = detail.argv.get(ahead..).unwrap_or_default();
     let settings = if detail.via.is_some() { &detail.argv[1..ahead - 1] } else { &[] };
     // A cache that stands in for a compiler of its own accord is the shim's doing; one that was called by name is not.
     let launcher = detail.launcher.iter().filter(|_| detail.via.is_some() || which == Which::AsRun);
-    let head = launcher.chain(settings).chain([&detail.real]).cloned().collect();
+    let head = launcher.chain(settings).chain([&detail.real]).chain(&detail.lead).cloned().collect();
     (head, args)
 }
 

@@ -102,7 +102,7 @@ fn expected(log: &Log, family: Option<&str>) -> Result<Expected> {
     }
     // The topology of here may not know the family of a record from elsewhere, which tells enough itself.
     match Topology::find(&here()?)?.family(recorded) {
-        Ok(known) => Ok(Expected::family(known, &log.session)),
+        Ok(known) => Ok(Expected::family(&known, &log.session)),
         Err(error) if family.is_some() => Err(error),
         Err(_) => Ok(Expected::of(&log.session)),
     }

@@ -63,6 +63,13 @@ pub(super) struct Args {
     /// Let compiles fail that the backend does without, such as optional extensions
     #[arg(long)]
     allow_failed_compiles: bool,
+    /// The cross compiler of families that name a C library: zig, which is fetched from PyPI the first time, or gcc, which
+    /// is `<triplet>-gcc` on PATH [default: zig]
+    #[arg(long, value_name = "NAME")]
+    compiler: Option<String>,
+    /// Fetch nothing: no cross compiler, no source, no build dependency
+    #[arg(long)]
+    offline: bool,
     /// Keep the work area (source, environment, temporary files) even if all goes well
     #[arg(long)]
     keep: bool,
@@ -131,7 +138,7 @@ fn request(args: Args) -> Result<Request> {
         if families.iter().any(|family| family.name == *name) {
             return Err(Error::usage(format!("--family names {name} twice")));
         }
-        let mut family = topology.family(name)?.clone();
+        let mut family = topology.family(name)?;
         if let Some(werror) = &args.werror {
             werror.apply(&mut family.policy)?;
         }
@@ -152,6 +159,8 @@ fn request(args: Args) -> Result<Request> {
         patches: args.patches.or_else(default_patches),
         not_reproducible: args.no_reproducible,
         keep: args.keep,
+        compiler: args.compiler,
+        offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
     })
 }

@@ -45,8 +45,9 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
             Session::create(&SessionOptions {
                 dir,
                 toolchains: &toolchains,
-                family: host,
+                family: &host,
                 policy: &host.policy,
+                cross: None,
                 reproducible: None,
                 path: &path,
                 cwd: &cwd,

@@ -124,10 +124,10 @@ impl Explained<'_, '_> {
             println!("  Nothing is changed.");
         }
         println!();
-        let head = self.target.head().chain(self.decision.args.iter().map(|arg| &**arg));
+        let head = self.target.head(self.call.only_asks()).chain(self.decision.args.iter().map(|arg| &**arg));
         println!("  {BOLD}runs{BOLD:#}     {}", line(head));
         if let Some(retry) = &self.decision.retry {
-            let head = self.target.head().chain(retry.iter().map(|arg| &**arg));
+            let head = self.target.head(self.call.only_asks()).chain(retry.iter().map(|arg| &**arg));
             println!("  {BOLD}then{BOLD:#}     if that fails, once more, so that no warning is an error:");
             println!("           {}", line(head));
         }
@@ -151,11 +151,15 @@ impl Explained<'_, '_> {
                 "hint": lossy(refusal.hint),
             })
         });
-        let run = self.target.head().chain(self.decision.args.iter().map(|arg| &**arg)).collect();
+        let run = self
+            .target
+            .head(self.call.only_asks())
+            .chain(self.decision.args.iter().map(|arg| &**arg))
+            .collect();
         let retry = |args: &Vec<_>| {
             list(
                 self.target
-                    .head()
+                    .head(self.call.only_asks())
                     .chain(args.iter().map(|arg: &std::borrow::Cow<'_, [u8]>| &**arg))
                     .collect(),
             )

@@ -7,10 +7,13 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
+use crate::build::cross::compiler::for_session;
+use crate::build::{Event, Observer};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::toolchain::Toolchains;
+use crate::toolchain::path::without_shims;
 use crate::toolchain::session::{Session, SessionOptions};
 use crate::topology::{Policy, Topology, Werror};
 
@@ -32,6 +35,12 @@ pub(super) struct SessionArgs {
     /// Folder for the shim folder, the plan and the record [default: .crosswheel/FAMILY]
     #[arg(long, visible_alias = "log", value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// The cross compiler of a family that names a C library: zig, or gcc, which is `<triplet>-gcc` on PATH [default: zig]
+    #[arg(long, value_name = "NAME")]
+    compiler: Option<String>,
+    /// Fetch no cross compiler
+    #[arg(long)]
+    offline: bool,
     /// Keep no record
     #[arg(long)]
     no_log: bool,
@@ -115,6 +124,7 @@ impl SessionArgs {
         add(&stamp(&program).to_le_bytes());
         add(self.family.as_bytes());
         add(format!("{:?}", self.werror).as_bytes());
+        add(format!("{:?}", self.compiler).as_bytes());
         let cwd = std::env::current_dir().unwrap_or_default();
         if let Some(topology) = self.topology.clone().or_else(|| Topology::locate(&cwd)) {
             add(cwd.join(&topology).as_os_str().as_bytes());
@@ -154,12 +164,19 @@ impl SessionArgs {
         if let Some(werror) = &self.werror {
             werror.apply(&mut policy)?;
         }
-        let path = path();
+        let (path, toolchains, dir) = (path(), Toolchains::builtin()?, cwd.join(dir));
+        let choice = (self.compiler.as_deref(), self.offline);
+        let cross = family.libc_version.is_some().then(|| {
+            let places = (without_shims(&path, &cwd), &*dir);
+            for_session(&toolchains, &family, choice, (&places.0, places.1), &mut Steps)
+        });
+        let cross = cross.transpose()?;
         Session::create(&SessionOptions {
-            dir: &cwd.join(dir),
-            toolchains: &Toolchains::builtin()?,
-            family,
+            dir: &dir,
+            toolchains: &toolchains,
+            family: &family,
             policy: &policy,
+            cross: cross.as_ref(),
             reproducible: None,
             path: &path,
             cwd: &cwd,
@@ -168,6 +185,17 @@ impl SessionArgs {
             extra_tools: &[],
             record: !self.no_log,
         })
+    }
+}
+
+/// Tells on stderr what takes its time.
+struct Steps;
+
+impl Observer for Steps {
+    fn event(&mut self, event: Event<'_>) {
+        if let Event::Step(what) = event {
+            anstream::eprintln!("crosswheel: {what}");
+        }
     }
 }
 

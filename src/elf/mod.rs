@@ -16,7 +16,7 @@ use object::{Endianness, FileKind, Object, ObjectSection, ReadRef};
 const MACHINES: &[(&str, u16, u8, bool, &[&str])] = &[
     ("x86_64", 62, 64, true, &["x86_64", "amd64"]),
     ("x32", 62, 32, true, &[]),
-    ("i686", 3, 32, true, &["i386", "i486", "i586", "i686"]),
+    ("i686", 3, 32, true, &["i386", "i486", "i586", "i686", "x86"]),
     ("aarch64", 183, 64, true, &["aarch64", "arm64"]),
     ("aarch64_be", 183, 64, false, &["aarch64_be"]),
     ("armv7l", 40, 32, true, &["arm", "armv6", "armv6l", "armv7", "armv7a", "armv7l"]),

@@ -12,6 +12,7 @@ use crosswheel_shim::plan::{
 };
 
 use super::Toolchains;
+use super::cross::Cross;
 use super::discover::{Found, Remark};
 use super::oracle::CompilerOracle;
 use super::profile::{Compiled, CompilerFacts, LeftOut, Reproducible, profile};
@@ -27,6 +28,8 @@ pub struct Order<'a> {
     pub family: &'a Family,
     /// Policies, those of the command line included.
     pub policy: &'a Policy,
+    /// What builds it, if that is a cross compiler.
+    pub cross: Option<&'a Cross>,
     /// How builds are made to give the same bytes; `None` leaves that to the package.
     pub reproducible: Option<&'a Reproducible>,
     /// PATH for compilers that are asked something, without shim folders.
@@ -64,7 +67,7 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
     let mut known = BTreeMap::<Identity, Option<usize>>::new();
     for one in found {
         let file = one.real.canonicalize().unwrap_or_else(|_| one.real.clone());
-        let identity = (file, one.role, one.dialect, one.machine.clone());
+        let identity = (file, one.role, one.dialect, one.machine.clone(), one.lead.clone());
         let profile = if let Some(profile) = known.get(&identity) {
             *profile
         } else {
@@ -91,6 +94,8 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
         tools.push(Tool {
             name: one.name.clone(),
             real: bytes(&one.real),
+            lead: one.lead.iter().map(|word| word.clone().into_bytes()).collect(),
+            asks: one.asks.iter().map(|word| word.clone().into_bytes()).collect(),
             launcher: one.launcher.as_deref().map(bytes),
             role: one.role,
             dialect: one.dialect,
@@ -118,17 +123,19 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
 }
 
 /// What makes two names one tool with one profile.
-type Identity = (PathBuf, Role, Dialect, String);
+type Identity = (PathBuf, Role, Dialect, String, Vec<String>);
 
 /// What is asked of one tool, and why it cannot build for the family, if it cannot. Nothing is asked of those that only
 /// answer questions or run others, nor of a compiler that is not known: its arguments could only be guessed at. hipcc
 /// is recorded; its rules come with the GPU families.
 fn profile_of(order: Order<'_>, found: &Found) -> Result<Option<(Compiled, Option<String>)>> {
     let silent = matches!(found.role, Role::Hip | Role::Launcher | Role::Nm | Role::As);
-    if silent || (is_driver(found.role) && found.dialect == Dialect::Plain) {
+    if found.plain || silent || (is_driver(found.role) && found.dialect == Dialect::Plain) {
         return Ok(None);
     }
-    let oracle = CompilerOracle::new(&found.real, Some(order.path.to_owned()));
+    let words = order.cross.map(|cross| cross.target.clone()).unwrap_or_default();
+    let oracle = CompilerOracle::new(&found.real, Some(order.path.to_owned()))
+        .by_command([found.lead.clone(), words].concat());
     let linker = match (order.family.level, found.dialect) {
         (Some(_), Dialect::Gcc | Dialect::Clang) => oracle.linker(),
         (Some(_), Dialect::Ld) => oracle.version(),
@@ -141,6 +148,7 @@ fn profile_of(order: Order<'_>, found: &Found) -> Result<Option<(Compiled, Optio
         machine: found.machine.clone(),
         version: found.version.unwrap_or_default(),
         linker,
+        cross: order.cross,
         oracle: &oracle,
     };
     match profile(order.toolchains, &facts, order.family, order.policy, order.reproducible) {

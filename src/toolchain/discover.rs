@@ -29,6 +29,10 @@ pub struct Found {
     pub name: String,
     /// Absolute path of what really runs, links not followed.
     pub real: PathBuf,
+    /// Arguments ahead of every call's: the command of `real` that is meant.
+    pub lead: Vec<String>,
+    /// Arguments behind these in calls that only ask.
+    pub asks: Vec<String>,
     /// Absolute path of the compiler cache that stood in front of it.
     pub launcher: Option<PathBuf>,
     /// What the name stands for.
@@ -39,6 +43,8 @@ pub struct Found {
     pub machine: String,
     /// Its version, as it says itself.
     pub version: Option<Version>,
+    /// Recorded and left as it is: in a cross build, a tool of this machine.
+    pub plain: bool,
 }
 
 /// Something that the user should know about a name.
@@ -103,11 +109,29 @@ pub fn discover(toolchains: &Toolchains, manner: Manner<'_>, extra: &[Extra]) ->
             None => (unasked_dialect(is), String::new(), None),
         };
         let (name, real, role) = (name.clone(), real.clone(), is.role);
-        found.tools.push(Found { name, real, launcher, role, dialect, machine, version });
+        let (lead, asks) = (Vec::new(), Vec::new());
+        found.tools.push(Found {
+            name,
+            real,
+            lead,
+            asks,
+            launcher,
+            role,
+            dialect,
+            machine,
+            version,
+            plain: false,
+        });
     }
     found.tools.sort_by(|a, b| a.name.cmp(&b.name));
     found.remarks.sort_by(|a, b| a.name.cmp(&b.name));
     found
+}
+
+/// The first program of each name on `PATH` that a toolchain file knows.
+pub(super) fn names_on_path(toolchains: &Toolchains, manner: Manner<'_>) -> BTreeMap<String, PathBuf> {
+    let hits = scan(toolchains, manner).into_iter();
+    hits.filter_map(|(name, hits)| Some((name, hits.paths.into_iter().next()?))).collect()
 }
 
 /// All programs of one name, in the order of `PATH`.
@@ -292,7 +316,7 @@ fn unasked_dialect(is: &NameMatch) -> Dialect {
 
 /// The version in the first line of what `--version` prints: the first word that starts with a digit, outside of
 /// the brackets in which distributions name themselves.
-fn version_in(output: &str) -> Option<Version> {
+pub(super) fn version_in(output: &str) -> Option<Version> {
     let mut depth = 0_u32;
     let bare: String = output
         .lines()

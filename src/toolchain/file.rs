@@ -32,6 +32,76 @@ pub(super) struct File {
     pub probes: Vec<Probe>,
     #[serde(default)]
     pub environment: Environment,
+    #[serde(default)]
+    pub compiler: BTreeMap<String, Spanned<CompilerRow>>,
+    #[serde(default)]
+    pub machine: BTreeMap<String, Spanned<MachineRow>>,
+}
+
+/// A cross compiler.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CompilerRow {
+    pub dialect: Coded<Dialect>,
+    pub package: Option<String>,
+    pub program: Option<String>,
+    pub megabytes: Option<u32>,
+    pub pins_libc: bool,
+    pub cache: Option<String>,
+    pub local_cache: Option<String>,
+    #[serde(default)]
+    pub target: Vec<String>,
+    #[serde(default)]
+    pub asks: Vec<String>,
+    pub why: String,
+    pub tools: BTreeMap<Coded<Role>, Vec<Vec<String>>>,
+    #[serde(default)]
+    pub machine: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A machine that wheels are built for.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MachineRow {
+    pub triplet: BTreeMap<String, String>,
+    pub multiarch: BTreeMap<String, String>,
+    pub meson: MesonRow,
+    pub longdouble: String,
+    pub abi: AbiRow,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MesonRow {
+    pub cpu_family: String,
+    pub cpu: String,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AbiRow {
+    pub bits: u32,
+    #[serde(default)]
+    pub big_endian: bool,
+    pub long_double: ByLibc,
+    pub max_align: u32,
+    pub va_list: VaList,
+    pub time_t: Option<ByLibc>,
+}
+
+/// A number of bytes, or one for each C library.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum ByLibc {
+    Same(u32),
+    Each(BTreeMap<String, u32>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum VaList {
+    Array,
+    Value,
 }
 
 #[derive(Clone, Deserialize)]
@@ -85,7 +155,7 @@ pub(super) struct Beyond {
 }
 
 /// Conditions on family and policies, all of which must hold.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct When {
     #[serde(default)]
@@ -94,6 +164,10 @@ pub(super) struct When {
     pub werror: Option<Werror>,
     #[serde(default)]
     pub reproducible: bool,
+    #[serde(default)]
+    pub cross: bool,
+    pub compiler: Option<String>,
+    pub machine: Option<String>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -109,6 +183,8 @@ pub(super) struct RuleRow {
     pub effect: Coded<Effect>,
     #[serde(default)]
     pub values: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub patterns: Vec<Spanned<String>>,
     #[serde(default = "any")]
     pub level: Coded<LevelTest>,
     pub action: Spanned<Coded<Action>>,

@@ -55,7 +55,7 @@ fn injections(toolchains: &Toolchains, doc: &mut String) {
             doc,
             &[
                 code(row.id.get_ref()),
-                when(row.when),
+                when(&row.when),
                 tools(row),
                 code(&words(row.flags.iter().map(|flag| flag.get_ref().as_str()))),
                 row.slot.0.name().into(),
@@ -97,7 +97,7 @@ fn rules(toolchains: &Toolchains, doc: &mut String) {
             doc,
             &[
                 code(row.id.get_ref()),
-                when(row.when),
+                when(&row.when),
                 dialects(&row.dialects),
                 options_of(toolchains, row),
                 action(row),
@@ -119,7 +119,7 @@ fn demotion(toolchains: &Toolchains, doc: &mut String) {
         doc,
         &[
             code(&demotion.id),
-            when(demotion.when),
+            when(&demotion.when),
             dialects(&demotion.dialects),
             code(&demotion.flags.join(" ")),
             code(&format!("{}X", demotion.each)),
@@ -235,6 +235,10 @@ fn options_of(toolchains: &Toolchains, row: &RuleRow) -> String {
         let values: Vec<String> = row.values.iter().map(|value| code(value.get_ref())).collect();
         let _ = write!(text, " with {}", values.join(", "));
     }
+    if !row.patterns.is_empty() {
+        let patterns: Vec<String> = row.patterns.iter().map(|pattern| code(pattern.get_ref())).collect();
+        let _ = write!(text, " with {}", patterns.join(", "));
+    }
     let level = match row.level.0 {
         LevelTest::Any => "",
         LevelTest::Below => ", below the family's level",
@@ -256,7 +260,7 @@ fn action(row: &RuleRow) -> String {
     }
 }
 
-fn when(when: When) -> String {
+fn when(when: &When) -> String {
     let mut all = vec![];
     if when.level {
         all.push("the family has a level".to_owned());
@@ -266,6 +270,15 @@ fn when(when: When) -> String {
     }
     if let Some(asked) = when.werror {
         all.push(format!("`werror = \"{asked}\"`"));
+    }
+    if when.cross {
+        all.push("the family names a C library".to_owned());
+    }
+    if let Some(compiler) = &when.compiler {
+        all.push(format!("`--compiler {compiler}`"));
+    }
+    if let Some(machine) = &when.machine {
+        all.push(format!("the family's machine is {machine}"));
     }
     if when.reproducible {
         all.push("reproducible builds".to_owned());

@@ -40,6 +40,10 @@ impl Header<'_> {
                 line.push(',');
             }
             let _ = write!(line, r#"{{"name":{},"real":{}"#, quoted(tool.name.as_bytes()), path(&tool.real));
+            if !tool.lead.is_empty() {
+                let words: Vec<String> = tool.lead.iter().map(|word| quoted(word.as_bytes())).collect();
+                let _ = write!(line, r#","lead":[{}]"#, words.join(","));
+            }
             if let Some(launcher) = &tool.launcher {
                 let _ = write!(line, r#","launcher":{}"#, path(launcher));
             }

@@ -7,6 +7,7 @@
 //! | [`discover`] | names to real tools, and what they say of themselves |
 //! | [`python`] | what a Python says of itself |
 //! | [`redirect`] | commands that name a compiler by its path |
+//! | [`cross`] | cross compilers: a family and a choice to commands and names |
 //! | [`assemble`] | tools, family and policies to a plan |
 //! | [`session`] | the folder of a session: shims, plan, record |
 //! | [`header`] | the first line of a record |
@@ -19,6 +20,7 @@
 pub mod ask;
 pub mod assemble;
 pub mod cpu;
+pub mod cross;
 pub mod discover;
 pub mod flags_doc;
 pub mod header;

@@ -27,6 +27,7 @@ type Question = (Language, Vec<String>);
 pub struct CompilerOracle {
     compiler: PathBuf,
     path: Option<OsString>,
+    lead: Vec<String>,
     known: Mutex<BTreeMap<Question, Option<String>>>,
 }
 
@@ -35,7 +36,14 @@ impl CompilerOracle {
     /// question is not recorded as a part of a build.
     #[must_use]
     pub fn new(compiler: &Path, path: Option<OsString>) -> Self {
-        Self { compiler: compiler.to_owned(), path, known: Mutex::default() }
+        Self { compiler: compiler.to_owned(), path, lead: Vec::new(), known: Mutex::default() }
+    }
+
+    /// With arguments ahead of every question's.
+    #[must_use]
+    pub fn by_command(mut self, lead: Vec<String>) -> Self {
+        self.lead = lead;
+        self
     }
 
     /// The first line of what the linker behind it says to `--version`; empty if it says nothing.
@@ -56,7 +64,7 @@ impl CompilerOracle {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.compiler);
-        command.stdin(Stdio::null()).env("LC_ALL", "C");
+        command.args(&self.lead).stdin(Stdio::null()).env("LC_ALL", "C");
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
@@ -69,7 +77,10 @@ impl CompilerOracle {
         };
         // The flags go last: only there does a value that is missing show.
         let mut command = self.command();
-        command.args(["-x", spelling, "-fsyntax-only", "-Werror", "/dev/null"]).args(flags);
+        // A driver that is a command of another program may not know how to stop before code is made.
+        let check: &[&str] =
+            if self.lead.is_empty() { &["-fsyntax-only"] } else { &["-c", "-o", "/dev/null"] };
+        command.args(["-x", spelling]).args(check).args(["-Werror", "/dev/null"]).args(flags);
         let answer = match command.output() {
             Ok(answer) => answer,
             Err(fault) => return Some(format!("{}: {fault}", self.compiler.display())),

@@ -8,11 +8,15 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crosswheel_shim::plan::{Bytes, Demote, Dialect, Injection, Language, Languages, Profile, Role, Rule};
+use crosswheel_shim::plan::{
+    Bytes, Demote, Dialect, Injection, Kind, Kinds, Language, Languages, Profile, Role, Rule, Slot,
+};
 
 use super::Toolchains;
+use super::cross::Cross;
 use super::file::{InjectionRow, RuleRow, Version, When};
 use super::oracle::FlagOracle;
+use crate::elf;
 use crate::error::{Error, Result};
 use crate::source::coded::{Coded, languages};
 use crate::topology::{Family, Level, Policy, PolicyFlags};
@@ -31,6 +35,8 @@ pub struct CompilerFacts<'a> {
     pub version: (u32, u32, u32),
     /// First line of what its linker (or the tool itself, if it is one) says to `--version`; empty if it was not asked.
     pub linker: String,
+    /// The cross compiler that it belongs to.
+    pub cross: Option<&'a Cross>,
     /// Answers whether it takes a flag.
     pub oracle: &'a dyn FlagOracle,
 }
@@ -77,8 +83,9 @@ pub fn profile(
     let mut making =
         Making { toolchains, facts, family, policy, reproducible, left_out: vec![], injections: vec![] };
     making.check_compiler()?;
+    making.target();
     for row in &toolchains.injections {
-        if making.concerns(row.when, &row.dialects)
+        if making.concerns(&row.when, &row.dialects)
             && (row.roles.is_empty() || row.roles.contains(&Coded(facts.role)))
         {
             making.injection(row);
@@ -91,7 +98,7 @@ pub fn profile(
     }
     let rules = making.rules();
     let demotion = &toolchains.demotion;
-    let demote = making.concerns(demotion.when, &demotion.dialects).then(|| Demote {
+    let demote = making.concerns(&demotion.when, &demotion.dialects).then(|| Demote {
         rule: demotion.id.clone(),
         why: demotion.why.clone(),
         flags: demotion.flags.iter().map(|flag| flag.clone().into_bytes()).collect(),
@@ -102,6 +109,9 @@ pub fn profile(
     let profile = Profile { level, marches, injections: making.injections, rules, demote };
     Ok(Compiled { profile, left_out: making.left_out })
 }
+
+/// Placeholders of arguments that are put in for others.
+const FILLED_BY_SHIM: [&str; 2] = ["value", "value_"];
 
 fn is_compiler(facts: &CompilerFacts) -> bool {
     matches!(facts.dialect, Dialect::Gcc | Dialect::Clang)
@@ -124,9 +134,10 @@ impl Making<'_> {
         if family.target.is_host() || !is_compiler(facts) {
             return Ok(());
         }
-        let machine = facts.machine.split('-').next().unwrap_or_default();
-        let machine = if machine == "amd64" { "x86_64" } else { machine };
-        if machine != family.target.machine {
+        let first = facts.machine.split('-').next().unwrap_or_default();
+        let machine = elf::of_triple(&facts.machine);
+        let known = machine.is_some() && machine == elf::of_triple(&family.target.machine);
+        if !known && first != family.target.machine {
             let made = if facts.machine.is_empty() { "an unknown machine" } else { &facts.machine };
             return Err(Error::usage(format!(
                 "the family `{}` is for {}, and {} makes code for {made}",
@@ -163,12 +174,42 @@ impl Making<'_> {
         }
     }
 
-    fn concerns(&self, when: When, dialects: &[Coded<Dialect>]) -> bool {
+    fn concerns(&self, when: &When, dialects: &[Coded<Dialect>]) -> bool {
         dialects.contains(&Coded(self.facts.dialect))
             && (!when.level || self.family.level.is_some())
             && when.march_native.is_none_or(|asked| asked == self.policy.march_native)
             && when.werror.is_none_or(|asked| asked == self.policy.werror)
             && (!when.reproducible || self.reproducible.is_some())
+            && (!when.cross || self.facts.cross.is_some())
+            && when
+                .compiler
+                .as_ref()
+                .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.compiler == *asked))
+            && when.machine.as_ref().is_none_or(|asked| *asked == self.family.target.machine)
+    }
+
+    /// What tells a cross compiler its target. Ahead of all else: it decides how the rest is read.
+    fn target(&mut self) {
+        let Some(cross) =
+            self.facts.cross.filter(|cross| is_compiler(self.facts) && !cross.target.is_empty())
+        else {
+            return;
+        };
+        let flags: Vec<Bytes> = cross.target.iter().map(|word| word.clone().into_bytes()).collect();
+        // A source from stdin without a language is no translation: such a call only asks.
+        let sources = Kinds::of(&[Kind::Preprocess, Kind::Compile, Kind::Assemble]);
+        for (kinds, languages) in [(sources, Languages::ALL), (Kinds::of(&[Kind::Link]), Languages::NONE)] {
+            self.injections.push(Injection {
+                rule: "target".to_owned(),
+                why: "the machine and the C library of the family".to_owned(),
+                slot: Slot::Before,
+                flags: flags.clone(),
+                kinds,
+                languages,
+                probes: true,
+                unless: None,
+            });
+        }
     }
 
     fn leave_out(&mut self, rule: &str, what: impl Into<String>, why: impl Into<String>) {
@@ -316,7 +357,20 @@ impl Making<'_> {
 
     fn rules(&self) -> Vec<Rule> {
         let rows = self.toolchains.rules.iter();
-        rows.filter(|row| self.concerns(row.when, &row.dialects)).flat_map(|row| self.rule(row)).collect()
+        rows.filter(|row| self.concerns(&row.when, &row.dialects)).flat_map(|row| self.rule(row)).collect()
+    }
+
+    /// A text with each placeholder of the cross build filled in: one for each path that it stands for, which may be
+    /// none.
+    fn paths(&self, text: &str) -> Vec<Bytes> {
+        let known = |word: &str| self.facts.cross.and_then(|cross| cross.fills.get(word));
+        let Some((head, rest)) = text.split_once('{') else { return vec![text.as_bytes().to_vec()] };
+        let Some((word, tail)) = rest.split_once('}') else { return vec![text.as_bytes().to_vec()] };
+        if FILLED_BY_SHIM.contains(&word) {
+            return vec![text.as_bytes().to_vec()];
+        }
+        let paths = known(word).into_iter().flatten();
+        paths.map(|path| [head.as_bytes(), path, tail.as_bytes()].concat()).collect()
     }
 
     /// One rule a value.
@@ -329,12 +383,20 @@ impl Making<'_> {
             hint: fill(&row.hint),
             effect: row.effect.0,
             value,
+            pattern: !row.patterns.is_empty(),
             level: row.level.0,
             action: row.action.get_ref().0,
-            with: row.with.iter().map(|flag| fill(flag.get_ref()).into_bytes()).collect(),
+            with: row.with.iter().flat_map(|flag| self.paths(&fill(flag.get_ref()))).collect(),
             kinds: row.kinds.0,
             probes: row.probes,
         };
+        if !row.patterns.is_empty() {
+            let patterns = row.patterns.iter().flat_map(|pattern| self.paths(pattern.get_ref()));
+            let mut patterns: Vec<Bytes> = patterns.collect();
+            patterns.sort_unstable();
+            patterns.dedup();
+            return patterns.into_iter().map(|pattern| rule(Some(pattern))).collect();
+        }
         if row.values.is_empty() {
             return vec![rule(None)];
         }

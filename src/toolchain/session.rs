@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use super::Toolchains;
 use super::ask::Manner;
 use super::assemble::{Assembled, Order, Places, assemble};
+use super::cross::{BUILD_COMPILERS, Cross};
 use super::discover::{Discovery, Extra, Found, Remark, discover};
 use super::header::Header;
 use super::path::{find, is_executable, is_shim_folder, without_shims};
@@ -51,6 +52,8 @@ pub struct SessionOptions<'a> {
     pub family: &'a Family,
     /// Policies, those of the command line included.
     pub policy: &'a Policy,
+    /// What builds for it, if that is a cross compiler.
+    pub cross: Option<&'a Cross>,
     /// How builds are made to give the same bytes; `None` leaves that to the package.
     pub reproducible: Option<&'a Reproducible>,
     /// `PATH` of the build, in which its tools are looked for.
@@ -124,6 +127,7 @@ impl Session {
         let mut environment = BTreeMap::new();
         environment.insert(environment::PATH.into(), Some(in_front(&bin, &path)));
         environment.extend(led.variables.into_iter().map(|(name, value)| (name.into(), Some(value))));
+        environment.extend(options.cross.map(of_target).into_iter().flatten());
         let (tools, remarks) = (discovery.tools, discovery.remarks);
         Ok(Self { dir, bin, plan, record, digest, tools, remarks, left_out, environment, _lock: lock })
     }
@@ -154,15 +158,21 @@ struct Composed {
 /// Looks at the machine and makes the plan; writes nothing.
 fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed> {
     let path = without_shims(options.path, options.cwd);
-    let led = redirect(&commands(options), &Here { options, path: &path });
+    // In a cross build the target's tools stand under plain names, whatever the caller or Python call theirs.
+    let commands = if options.cross.is_some() { Vec::new() } else { commands(options) };
+    let led = redirect(&commands, &Here { options, path: &path });
     let extra: Vec<_> = led.extra.iter().chain(options.extra_tools).cloned().collect();
     one_program_a_name(&extra)?;
     let manner = Manner { path: &path, cwd: options.cwd, patience: PATIENCE };
-    let mut discovery = discover(options.toolchains, manner, &extra);
+    let mut discovery = match options.cross {
+        Some(cross) => cross.discover(options.toolchains, manner)?,
+        None => discover(options.toolchains, manner, &extra),
+    };
     let order = Order {
         toolchains: options.toolchains,
         family: options.family,
         policy: options.policy,
+        cross: options.cross,
         reproducible: options.reproducible,
         path: &path,
     };
@@ -171,6 +181,31 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
     let bytes = plan::write(&data)
         .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
     Ok(Composed { path, led, discovery, left_out, bytes })
+}
+
+/// Variables by which build systems are told the tools of the target, and those of this machine for what they build for
+/// themselves. Commands that the caller gave are for this machine.
+fn of_target(cross: &Cross) -> Vec<(OsString, Option<OsString>)> {
+    const TOOLS: [(&str, Role, &str); 8] = [
+        ("AR", Role::Ar, "ar"),
+        ("CC", Role::Cc, "cc"),
+        ("CXX", Role::Cxx, "c++"),
+        ("FC", Role::Fortran, "gfortran"),
+        ("NM", Role::Nm, "nm"),
+        ("OBJCOPY", Role::Objcopy, "objcopy"),
+        ("RANLIB", Role::Ranlib, "ranlib"),
+        ("STRIP", Role::Strip, "strip"),
+    ];
+    let mut all: Vec<_> = COMMANDS.iter().map(|(name, _)| ((*name).into(), None)).collect();
+    all.extend(cross.variables.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
+    let tools = TOOLS.iter().filter(|(_, role, _)| cross.command(*role).is_some());
+    all.extend(tools.map(|(variable, _, name)| ((*variable).into(), Some((*name).into()))));
+    for (variable, (name, ..)) in
+        [environment::CXX_FOR_BUILD, environment::CC_FOR_BUILD].iter().zip(BUILD_COMPILERS)
+    {
+        all.push(((*variable).into(), Some(name.into())));
+    }
+    all
 }
 
 /// Makes the folder and follows its links: the shim finds it through `/proc/self/exe`, which has none.

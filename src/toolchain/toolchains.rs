@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crosswheel_shim::plan::{Action, Dialect, OptionRow, ProbeRow, Role};
+use crosswheel_shim::plan::{Action, Dialect, Effect, OptionRow, ProbeRow, Role};
 use toml::Spanned;
 
 use super::file::{
-    Demotion, DialectFacts, File, InjectionRow, Isa, OptionTable, PolicyFlagsRow, Probe, RuleRow,
+    CompilerRow, Demotion, DialectFacts, File, InjectionRow, Isa, MachineRow, OptionTable, PolicyFlagsRow,
+    Probe, RuleRow,
 };
 use super::options::{self, Parts, Tables};
 use crate::error::{Error, IoContext, Result};
@@ -29,12 +30,15 @@ macro_rules! builtin {
 const BUILTIN: &[(&str, &str)] = builtin![
     "binutils.toml",
     "clang.toml",
+    "cross.toml",
     "environment.toml",
     "gcc.toml",
+    "machines.toml",
     "names.toml",
     "probes.toml",
     "rules.toml",
     "x86.toml",
+    "zig.toml",
 ];
 
 /// A part of a file with the file that it came from.
@@ -54,6 +58,8 @@ pub struct Toolchains {
     pub(super) injections: Vec<InjectionRow>,
     pub(super) demotion: Demotion,
     pub(super) policy_flags: PolicyFlagsRow,
+    pub(super) compilers: BTreeMap<String, CompilerRow>,
+    pub(super) machine_rows: BTreeMap<String, MachineRow>,
     tables: Tables,
     probes: Vec<ProbeRow>,
     env_allow: BTreeSet<String>,
@@ -148,6 +154,8 @@ struct Joined {
     policy_flags: Option<Placed<PolicyFlagsRow>>,
     probes: Vec<ProbeRow>,
     env_allow: BTreeSet<String>,
+    compilers: BTreeMap<String, Placed<CompilerRow>>,
+    machine_rows: BTreeMap<String, Placed<MachineRow>>,
 }
 
 impl Joined {
@@ -175,6 +183,12 @@ impl Joined {
         }
         for (dialect, table) in file.options {
             once_in(&mut self.options, dialect.0, table, source, &format!("[options.{}]", dialect.0.name()))?;
+        }
+        for (name, row) in file.compiler {
+            once_in(&mut self.compilers, name.clone(), row, source, &format!("[compiler.{name}]"))?;
+        }
+        for (name, row) in file.machine {
+            once_in(&mut self.machine_rows, name.clone(), row, source, &format!("[machine.{name}]"))?;
         }
         once(&mut self.isa, file.isa, source, "[isa]")?;
         once(&mut self.demotion, file.demotion, source, "[demotion]")?;
@@ -209,6 +223,8 @@ impl Joined {
             injections: self.injections.into_iter().map(|injection| injection.value).collect(),
             demotion: required(self.demotion, "[demotion]")?.value,
             policy_flags: required(self.policy_flags, "[policy_flags]")?.value,
+            compilers: self.compilers.into_iter().map(|(name, row)| (name, row.value)).collect(),
+            machine_rows: self.machine_rows.into_iter().map(|(name, row)| (name, row.value)).collect(),
             tables,
             probes: self.probes,
             env_allow: self.env_allow,
@@ -235,16 +251,16 @@ fn once<T>(
     Ok(())
 }
 
-fn once_in<T>(
-    into: &mut BTreeMap<Dialect, Placed<T>>,
-    dialect: Dialect,
+fn once_in<K: Ord, T>(
+    into: &mut BTreeMap<K, Placed<T>>,
+    key: K,
     value: Spanned<T>,
     source: &Arc<Source>,
     table: &str,
 ) -> Result<()> {
-    let mut slot = into.remove(&dialect);
+    let mut slot = into.remove(&key);
     once(&mut slot, Some(value), source, table)?;
-    into.extend(slot.map(|placed| (dialect, placed)));
+    into.extend(slot.map(|placed| (key, placed)));
     Ok(())
 }
 
@@ -299,6 +315,9 @@ fn check_isa(isa: &Placed<Isa>) -> Result<()> {
     Ok(())
 }
 
+/// Effects whose values can be told by patterns.
+const PATTERNED: &[Effect] = &[Effect::IncludeDir, Effect::LibraryDir, Effect::ForLinker];
+
 fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
     let row = &rule.value;
     let action = row.action.get_ref().0;
@@ -315,11 +334,27 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
         }
         _ => {}
     }
-    for value in &row.values {
-        placeholders(&rule.source, value, &["level", "machine", "triples"])?;
+    if !row.patterns.is_empty() && (!row.values.is_empty() || !PATTERNED.contains(&row.effect.0)) {
+        let known: Vec<&str> = PATTERNED.iter().map(|effect| effect.name()).collect();
+        return fault(&format!(
+            "`patterns` goes without `values`, and with these effects: {}",
+            known.join(", ")
+        ));
+    }
+    if row.effect.0 == Effect::ForLinker
+        && (row.patterns.is_empty() || !matches!(action, Action::Drop | Action::Refuse))
+    {
+        return fault("words for the linker are known by `patterns`, and are dropped or refused");
+    }
+    for value in row.values.iter().chain(&row.patterns) {
+        placeholders(
+            &rule.source,
+            value,
+            &["level", "machine", "triples", "build_triplet", "python_headers", "python_libraries"],
+        )?;
     }
     for flag in &row.with {
-        placeholders(&rule.source, flag, &["level", "value"])?;
+        placeholders(&rule.source, flag, &["level", "value", "value_", "target_headers"])?;
     }
     Ok(())
 }

@@ -11,10 +11,12 @@ use crate::source::Source;
 use crate::source::near::suggest;
 
 mod level;
+mod libc;
 mod policy;
 mod read;
 
 pub use level::{Level, MACHINE as LEVEL_MACHINE};
+pub use libc::LibcVersion;
 pub use policy::{MarchNative, Policy, PolicyFlags, Werror};
 
 /// Name of the file.
@@ -47,6 +49,8 @@ pub struct Target {
     pub os: String,
     /// C library: `gnu`, `musl`; empty for `host`, which takes the one that is there.
     pub libc: String,
+    /// The oldest version of it that this machine ever had.
+    pub oldest_libc: Option<LibcVersion>,
 }
 
 impl Target {
@@ -61,6 +65,17 @@ impl Target {
             machine: std::env::consts::ARCH.into(),
             os: std::env::consts::OS.into(),
             libc: String::new(),
+            oldest_libc: None,
+        }
+    }
+
+    /// Whether this machine ever had this version of its C library; the error says what it had.
+    fn check(&self, version: LibcVersion) -> Result<(), String> {
+        match self.oldest_libc {
+            Some(oldest) if version < oldest => {
+                Err(format!("the target `{}` has no C library older than {oldest}", self.name))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -82,8 +97,38 @@ pub struct Family {
     pub target: Target,
     /// The least that its processors have.
     pub level: Option<Level>,
+    /// The oldest C library that its wheels are to run on. A family that names one is built by a cross compiler, which
+    /// can link for that version; one that does not is built by the compilers of this machine for its own.
+    pub libc_version: Option<LibcVersion>,
     /// What it asks of every compile; a copy, which a command line may change.
     pub policy: Policy,
+}
+
+impl Family {
+    /// This family for another version of the C library.
+    fn at(&self, version: &str) -> Result<Self> {
+        if self.libc_version.is_none() {
+            let what = format!("the family `{}` has no libc_version, so its name takes none", self.name);
+            return Err(Error::usage(what).hint(format!("name it `{}`", self.name)));
+        }
+        let version = version
+            .parse::<LibcVersion>()
+            .map_err(|what| Error::usage(what).hint(format!("write it such as `{}.2.28`", self.name)))?;
+        self.target.check(version).map_err(|what| {
+            let oldest = self.target.oldest_libc.unwrap_or(version);
+            Error::usage(what).hint(format!("name `{}.{oldest}` or a later one", self.name))
+        })?;
+        Ok(Self { name: format!("{}.{version}", self.name), libc_version: Some(version), ..self.clone() })
+    }
+
+    /// What pip calls the systems that its wheels run on, such as `manylinux_2_28_aarch64` (PEP 600, PEP 656); `None`
+    /// if it names no C library.
+    #[must_use]
+    pub fn platform_tag(&self) -> Option<String> {
+        let LibcVersion(major, minor) = self.libc_version?;
+        let system = if self.target.libc == "musl" { "musllinux" } else { "manylinux" };
+        Some(format!("{system}_{major}_{minor}_{}", self.target.machine))
+    }
 }
 
 impl Topology {
@@ -114,11 +159,23 @@ impl Topology {
         start.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
     }
 
-    /// The family of this name.
-    pub fn family(&self, name: &str) -> Result<&Family> {
-        self.families.get(name).ok_or_else(|| {
-            Error::usage(format!("unknown family `{name}` in {}", self.place()))
-                .hint(suggest(name, self.families.keys().map(String::as_str)))
+    /// The family of this name. Behind the name of a family that has a version of the C library, another version may
+    /// stand: `aarch64-linux-gnu.2.34`.
+    pub fn family(&self, name: &str) -> Result<Family> {
+        if let Some(family) = self.families.get(name) {
+            return Ok(family.clone());
+        }
+        let split = name.rmatch_indices('.').find_map(|(at, _)| {
+            let family = self.families.get(&name[..at])?;
+            Some((family, &name[at + 1..]))
+        });
+        let Some((family, version)) = split else {
+            return Err(Error::usage(format!("unknown family `{name}` in {}", self.place()))
+                .hint(suggest(name, self.families.keys().map(String::as_str))));
+        };
+        family.at(version).map_err(|error| Error {
+            message: format!("unknown family `{name}` in {}: {}", self.place(), error.message),
+            ..error
         })
     }
 

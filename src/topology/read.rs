@@ -7,7 +7,9 @@ use crosswheel_shim::plan::{Kind, Kinds, Language, Languages, Slot};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Family, LEVEL_MACHINE, Level, MarchNative, Policy, PolicyFlags, Target, Topology, Werror};
+use super::{
+    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Werror,
+};
 use crate::error::{Error, Result};
 use crate::source::Source;
 use crate::source::coded::{Coded, kinds, languages};
@@ -43,6 +45,7 @@ struct RawTarget {
     machine: Spanned<String>,
     os: Spanned<String>,
     libc: Spanned<String>,
+    oldest_libc: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +55,7 @@ struct RawFamily {
     description: String,
     target: Spanned<String>,
     level: Option<Spanned<String>>,
+    libc_version: Option<Spanned<String>>,
     policy: Option<Spanned<String>>,
 }
 
@@ -130,6 +134,8 @@ impl Reader<'_> {
                     ));
                 }
             }
+            let oldest_libc =
+                raw.oldest_libc.as_ref().map(|version| self.libc_version(version)).transpose()?;
             targets.insert(
                 name.get_ref().clone(),
                 Target {
@@ -137,6 +143,7 @@ impl Reader<'_> {
                     machine: raw.machine.get_ref().clone(),
                     os: raw.os.get_ref().clone(),
                     libc: raw.libc.get_ref().clone(),
+                    oldest_libc,
                 },
             );
         }
@@ -158,6 +165,7 @@ impl Reader<'_> {
                 self.one_of("target", &raw.target, targets)?
             };
             let level = raw.level.as_ref().map(|level| self.level(level, &target)).transpose()?;
+            let libc_version = self.libc_of(raw, &target)?;
             let policy = match &raw.policy {
                 Some(policy) => self.one_of("policy", policy, policies)?,
                 None => Policy::default(),
@@ -167,11 +175,30 @@ impl Reader<'_> {
                 description: raw.description.clone(),
                 target,
                 level,
+                libc_version,
                 policy,
             };
             families.insert(family.name.clone(), family);
         }
         Ok(families)
+    }
+
+    /// The C library that a family is for.
+    fn libc_of(&self, raw: &RawFamily, target: &Target) -> Result<Option<LibcVersion>> {
+        let Some(given) = &raw.libc_version else { return Ok(None) };
+        if target.is_host() {
+            let message = "a libc_version needs a target that names its machine, not `host`";
+            return Err(self
+                .fault(given.span(), message)
+                .hint("declare a target with machine, os and libc, and name it here"));
+        }
+        let version = self.libc_version(given)?;
+        target.check(version).map_err(|what| self.fault(given.span(), what))?;
+        Ok(Some(version))
+    }
+
+    fn libc_version(&self, text: &Spanned<String>) -> Result<LibcVersion> {
+        text.get_ref().parse().map_err(|what: String| self.fault(text.span(), what))
     }
 
     fn level(&self, level: &Spanned<String>, target: &Target) -> Result<Level> {

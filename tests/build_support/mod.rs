@@ -35,11 +35,16 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     entries = dict(entries)
     entries["tiny-1.0.dist-info/METADATA"] = b"Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
     entries["tiny-1.0.dist-info/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp311-cp311-linux_x86_64\n"
-    entries["tiny-1.0.dist-info/RECORD"] = b""
+    rows = ["%s,%s,%d" % (path, digest(entries[path]), len(entries[path])) for path in sorted(entries)]
+    entries["tiny-1.0.dist-info/RECORD"] = "\n".join(rows + ["tiny-1.0.dist-info/RECORD,,", ""]).encode()
     with zipfile.ZipFile(os.path.join(directory, name), "w") as wheel:
         for path in sorted(entries):
             wheel.writestr(zipfile.ZipInfo(path, stamp), entries[path])
     return name
+
+def digest(content):
+    import base64, hashlib
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
 
 def extension():
     subprocess.check_call(["cc", "-g", "-O1", "-fPIC", "-c", "ext.c", "-o", "ext.o"])

@@ -31,13 +31,20 @@ impl<'p> Target<'p, '_> {
     /// Absolute path of the cache that runs the tool, if one does.
     #[must_use]
     pub fn launcher(&self) -> Option<&'p [u8]> {
+        // A cache takes the first word behind the program for an argument of a compile.
+        if self.tool.lead().next().is_some() {
+            return None;
+        }
         self.via.map(Tool::real).or_else(|| self.tool.launcher())
     }
 
-    /// What stands ahead of the tool's arguments, the name of the program first.
-    pub fn head(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        let launcher = self.launcher().into_iter().chain(self.ahead.iter().copied());
-        launcher.chain(std::iter::once(self.tool.real()))
+    /// What stands ahead of the tool's arguments, the name of the program first; `asks` for a call that only asks.
+    pub fn head(&self, asks: bool) -> impl Iterator<Item = &[u8]> + Clone {
+        let launcher = self.launcher();
+        let ahead = if launcher.is_some() { self.ahead } else { &[] };
+        let launcher = launcher.into_iter().chain(ahead.iter().copied());
+        let asked = asks.then(|| self.tool.asks()).into_iter().flatten();
+        launcher.chain(std::iter::once(self.tool.real())).chain(self.tool.lead()).chain(asked)
     }
 }
 

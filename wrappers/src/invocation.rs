@@ -66,6 +66,13 @@ impl<'a> Invocation<'a> {
         self.line.text(index)
     }
 
+    /// Whether it only asks: a query, or the preprocessor run on what has no name (`-E -dM -`), which drivers that
+    /// translate their arguments hand on as they are.
+    #[must_use]
+    pub fn only_asks(&self) -> bool {
+        self.kind == Kind::Query || (self.kind == Kind::Preprocess && self.languages.is_empty())
+    }
+
     /// Whether it writes no file: to stdout, to `/dev/null`, or nothing at all.
     #[must_use]
     pub fn writes_nothing(&self) -> bool {

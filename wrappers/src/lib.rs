@@ -26,6 +26,7 @@ pub mod coloured;
 pub mod dispatch;
 pub mod elf;
 pub mod invocation;
+mod linker_words;
 pub mod paths;
 pub mod plan;
 pub mod probe;

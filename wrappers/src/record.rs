@@ -299,8 +299,10 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
     if b.probe.is_none() && taken::takes(b.call) {
         takes(&mut j, b.call);
     }
+    let lead = b.target.head(b.call.only_asks()).skip_while(|word| *word != b.target.tool.real()).skip(1);
+    j.list_some("lead", lead);
     if b.decision.changed() {
-        j.list("run", b.target.head().chain(b.decision.args.iter().map(|arg| &**arg)));
+        j.list("run", b.target.head(b.call.only_asks()).chain(b.decision.args.iter().map(|arg| &**arg)));
     }
     edits(&mut j, b.decision);
     j.key("env");

@@ -9,7 +9,8 @@ use std::borrow::Cow;
 
 use crate::args::{Item, What};
 use crate::invocation::{Invocation, archiver_key};
-use crate::paths::{base_name, within};
+use crate::linker_words::{self, Word};
+use crate::paths::{absolute, base_name, matches, within};
 use crate::plan::view::{Injection, Profile, Rule};
 use crate::plan::{Action, Dialect, Effect, Kind, LevelTest, Slot};
 use crate::probe::Place;
@@ -115,7 +116,12 @@ impl<'c> Draft<'c, '_> {
     /// Applies the rules to the caller's arguments.
     fn rules(&mut self) -> Option<Refusal<'c>> {
         let call = self.call;
-        for item in call.items.iter().filter(|item| item.what == What::Option && item.effect != Effect::None)
+        // Most arguments are options that no rule looks at: known by one bit.
+        let bit = |effect: Effect| 1_u64 << effect.code();
+        let looked_at = self.profile.rules().iter().fold(0, |all, rule| all | bit(rule.effect()));
+        let looked_at = looked_at & !bit(Effect::None);
+        for item in
+            call.items.iter().filter(|item| item.what == What::Option && looked_at & bit(item.effect) != 0)
         {
             let rule = self.profile.rules().iter().find(|rule| self.applies(*rule, item));
             let Some(rule) = rule else { continue };
@@ -144,7 +150,67 @@ impl<'c> Draft<'c, '_> {
             }
             self.edits.push(edit);
         }
+        if looked_at & bit(Effect::ForLinker) != 0 { self.linker_words() } else { None }
+    }
+
+    /// Applies the rules to what is for the linker: words are taken out of the arguments that hold them, or the call is
+    /// refused.
+    fn linker_words(&mut self) -> Option<Refusal<'c>> {
+        let call = self.call;
+        let concerned = |rule: &Rule<'c>| {
+            rule.effect() == Effect::ForLinker
+                && rule.kinds().has(call.kind)
+                && (!self.probe || rule.probes())
+        };
+        let rules: Vec<Rule<'c>> = self.profile.rules().iter().filter(concerned).collect();
+        if rules.is_empty() {
+            return None;
+        }
+        let words = linker_words::words(call);
+        // The rule that takes each word out.
+        let mut takers: Vec<Option<Rule<'c>>> = vec![None; words.len()];
+        let mut at = 0;
+        while at < words.len() {
+            let fitting =
+                rules.iter().find_map(|rule| Some((*rule, linker_words::taken(*rule, &words[at..])?)));
+            let Some((rule, count)) = fitting else {
+                at += 1;
+                continue;
+            };
+            let last = (at + count).min(words.len());
+            match rule.action() {
+                Action::Drop => takers[at..last].fill(Some(rule)),
+                Action::Refuse => {
+                    let (at, arg) = (words[at].item.at, Cow::Borrowed(words[at].text));
+                    return Some(Refusal { rule: rule.rule(), why: rule.why(), hint: rule.hint(), at, arg });
+                }
+                _ => {}
+            }
+            at = last.max(at + 1);
+        }
+        self.without_words(&words, &takers);
         None
+    }
+
+    /// Renders the arguments anew that lose words, each with the first rule that takes one.
+    fn without_words(&mut self, words: &[Word<'c>], takers: &[Option<Rule<'c>>]) {
+        let call = self.call;
+        let mut from = 0;
+        while let Some(first) = words.get(from) {
+            let len = words[from..].iter().take_while(|word| word.item.at == first.item.at).count();
+            let (own, takers) = (&words[from..from + len], &takers[from..from + len]);
+            from += len;
+            let Some(rule) = takers.iter().flatten().next() else { continue };
+            let left = own.iter().zip(takers).filter(|(_, taker)| taker.is_none()).map(|(word, _)| word.text);
+            let left: Vec<&[u8]> = left.collect();
+            let after: Vec<Arg<'c>> =
+                linker_words::rendered(first.item, &left, call).map(Cow::Owned).into_iter().collect();
+            let before =
+                (first.item.at..first.item.at + first.item.words).map(|at| Cow::Borrowed(call.line.text(at)));
+            let before = before.collect();
+            self.change(first.item, after.clone());
+            self.edits.push(Edit { rule: rule.rule(), why: rule.why(), at: first.item.at, before, after });
+        }
     }
 
     fn change(&mut self, item: &Item, after: Vec<Arg<'c>>) {
@@ -158,8 +224,16 @@ impl<'c> Draft<'c, '_> {
             return false;
         }
         let value = item.value(&self.call.line);
-        if rule.value().is_some_and(|asked| asked != value) {
-            return false;
+        match rule.value() {
+            Some(pattern) if rule.pattern() => {
+                // Words for the linker are looked at by themselves.
+                let folder = matches!(item.effect, Effect::IncludeDir | Effect::LibraryDir);
+                if !folder || !matches(pattern, &absolute(value, self.place.cwd)) {
+                    return false;
+                }
+            }
+            Some(asked) if asked != value => return false,
+            _ => {}
         }
         let level = match item.effect {
             Effect::March => self.profile.march(value),
@@ -295,9 +369,14 @@ impl<'c> Draft<'c, '_> {
     }
 }
 
-/// An argument of a rule, with the value of the one it replaces filled in.
+/// An argument of a rule, with the value of the one it replaces filled in: as it is, or with `_` for `-`.
 fn replacement<'c>(text: &'c [u8], value: &[u8]) -> Arg<'c> {
-    if text.contains(&b'{') { Cow::Owned(fill(text, b"{value}", value)) } else { Cow::Borrowed(text) }
+    if !text.contains(&b'{') {
+        return Cow::Borrowed(text);
+    }
+    let text = fill(text, b"{value}", value);
+    let underscored: Vec<u8> = value.iter().map(|byte| if *byte == b'-' { b'_' } else { *byte }).collect();
+    Cow::Owned(fill(&text, b"{value_}", &underscored))
 }
 
 /// `text` with each `key` replaced by `value`.

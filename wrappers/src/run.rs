@@ -237,7 +237,7 @@ impl<'c> Session<'c, '_> {
         streams: [Option<i32>; 3],
         wait: bool,
     ) -> Result<Ended, Fault> {
-        let all = self.target.head().chain(args.iter().map(|arg| &**arg));
+        let all = self.target.head(self.call.only_asks()).chain(args.iter().map(|arg| &**arg));
         let (count, bytes, longest) = all.clone().fold((0, 0, 0), |(count, bytes, longest), arg| {
             (count + 1, bytes + arg.len() + 1, arg.len().max(longest))
         });
@@ -276,7 +276,7 @@ impl<'c> Session<'c, '_> {
         let written = sys::write_all(file.number(), &content).map_err(Fault::Scratch);
         let ended = written.and_then(|()| {
             let mut argv = CStrings::default();
-            self.target.head().for_each(|arg| argv.push(arg));
+            self.target.head(self.call.only_asks()).for_each(|arg| argv.push(arg));
             argv.push_parts(&[b"@", &path]);
             let command = Command { program: self.target.program(), argv, envp, streams };
             command.run(self.signals()).map_err(Fault::Tool)

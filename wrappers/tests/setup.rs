@@ -225,6 +225,27 @@ fn rule_24_settings_ahead_of_the_compiler_stay_there() {
 }
 
 #[test]
+fn a_tool_may_be_a_command_of_a_program_and_no_cache_stands_in_front_of_it() {
+    let mut f = cached();
+    f.plan.tools[0].lead = vec![b"cc".to_vec()];
+    f.plan.tools[0].asks = vec![b"-target".to_vec(), b"x".to_vec()];
+    f.write_plan();
+    let real = text(&f.path("real/cc"));
+    for (args, expected) in [
+        (&["-c", "a.c"][..], &["cc", "-c", "a.c", "-DADDED"][..]),
+        (&["--version"], &["cc", "-target", "x", "--version"]),
+    ] {
+        let (_, calls) = f.call("cc", args);
+        assert_eq!(words(&calls[0])[0], real);
+        assert_eq!(words(&calls[0])[1..], *expected);
+        let (_, calls) = f.call("ccache", [&["cc"], args].concat());
+        assert_eq!(words(calls.last().unwrap())[1..], *expected, "behind a cache");
+    }
+    let begin = &f.record()[0];
+    assert!(begin.contains(r#""lead":["cc"]"#) && begin.contains(r#""run":["#), "{begin}");
+}
+
+#[test]
 fn rule_24_a_cache_asked_about_itself_answers() {
     let f = cached();
     for args in [&["--show-stats"][..], &["-s"], &["--version"], &[], &["unknown-compiler", "-c", "a.c"]] {

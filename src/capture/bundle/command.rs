@@ -57,6 +57,8 @@ const DEPENDENCIES: &[&[u8]] =
 pub(super) struct CallWords {
     /// The tool that ran, a compiler cache left out.
     pub(super) real: Text,
+    /// Arguments ahead of all others, where it is a command of that program.
+    pub(super) lead: Vec<Text>,
     /// Its arguments, response files read in.
     pub(super) parts: Vec<Part>,
     pub(super) folder: Text,
@@ -85,6 +87,7 @@ impl CallWords {
         let bytes: Vec<&[u8]> = expanded.iter().map(Vec::as_slice).collect();
         Ok(Self {
             real: detail.real,
+            lead: detail.lead,
             parts: parts(&bytes, dialect)?,
             folder: rerun.folder.clone(),
             driver: matches!(dialect, Dialect::Gcc | Dialect::Clang),
@@ -126,6 +129,7 @@ impl CallWords {
     /// The tool, which must find its own helpers and not the shim.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(self.real.path());
+        command.args(self.lead.iter().map(Text::path));
         command.env(PATH, &self.path);
         command
     }

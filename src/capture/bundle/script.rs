@@ -60,7 +60,8 @@ impl Script<'_> {
     /// Words for a shell.
     fn command(&self, form: Form) -> Vec<Vec<u8>> {
         let relocate = |named: &Text| self.gathered.relocate_output(named, self.words);
-        let mut out = vec![self.words.real.shell()];
+        let mut out: Vec<_> =
+            std::iter::once(&self.words.real).chain(&self.words.lead).map(Text::shell).collect();
         match form {
             Form::Files => out.extend(self.words.files(&relocate).iter().map(Text::shell)),
             Form::Preprocessed => {

@@ -112,7 +112,7 @@ fn of_call(log: &Log, call: &Call, reader: Reader<'_>, side: Side) -> Result<Vec
         // Each source has an output of its own, or all have one.
         let output = read.outputs.get(number).or(read.outputs.last());
         let output = output.filter(|path| is_file(path)).map(|path| absolute(call, path));
-        let compiler = std::iter::once(detail.real.clone());
+        let compiler = std::iter::once(detail.real.clone()).chain(detail.lead.iter().cloned());
         let compile = linked.then(|| Text::from("-c"));
         Entry {
             directory: call.cwd.clone().unwrap_or_default(),

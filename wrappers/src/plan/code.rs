@@ -168,6 +168,10 @@ codes! {
         Verbose = "verbose",
         /// Marker of an instruction-set level, put in by a caller of its own: `-z x86-64-v3`.
         IsaMarker = "isa-marker",
+        /// A folder of headers: `-I`, `-isystem`.
+        IncludeDir = "include-dir",
+        /// A folder of libraries: `-L`.
+        LibraryDir = "library-dir",
     }
 }
 

@@ -39,6 +39,11 @@ pub struct Tool {
     pub name: String,
     /// Absolute path of what really runs.
     pub real: Bytes,
+    /// Arguments ahead of every call's: `real` is a program with commands, and this names the one that is meant
+    /// (`zig` and `ar`). A compiler cache is never put in front of such a tool: it would take the command for a source.
+    pub lead: Vec<Bytes>,
+    /// Arguments behind `lead` in calls that only ask, which get no injections: for what machine the answer is to be.
+    pub asks: Vec<Bytes>,
     /// Absolute path of a compiler cache that stands in front of it (a masquerade such as
     /// `/usr/lib/ccache/gcc`); `None` for most.
     pub launcher: Option<Bytes>,
@@ -116,8 +121,11 @@ pub struct Rule {
     pub hint: String,
     /// Options that it looks at.
     pub effect: Effect,
-    /// Exact value that it asks for; `None` for any.
+    /// Value that it asks for; `None` for any.
     pub value: Option<Bytes>,
+    /// Whether `value` is a pattern (`*` any run of bytes but `/`, `**` any run): of the absolute path for folders; for
+    /// [`Effect::ForLinker`] of words that follow each other, parted by commas, in however many arguments.
+    pub pattern: bool,
     /// How the option's level must stand to the family's.
     pub level: LevelTest,
     /// What is done.

@@ -17,7 +17,7 @@
 /// First bytes of a plan.
 pub const MAGIC: &[u8; 8] = b"crswplan";
 /// Version of the layout. A shim and its plan are made together, so any other is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes ahead of the root record.
 pub const HEADER: usize = 24;
 
@@ -26,8 +26,8 @@ pub const HEADER: usize = 24;
 pub const ROOT: usize = 18;
 /// Words of a name that `env_allow` holds, sorted: name (string), key.
 pub const NAME: usize = 4;
-/// Words of a tool: name, real, launcher, machine (strings), role and dialect and flags, profile.
-pub const TOOL: usize = 10;
+/// Words of a tool: name, real, launcher, machine (strings), role and dialect and flags, profile, lead, asks (lists).
+pub const TOOL: usize = 14;
 /// Words of an option table: dialect, rows (list).
 pub const TABLE: usize = 3;
 /// Words of an option row: spelling, form and effect and level and zero (a byte each), parent, key.
@@ -40,7 +40,7 @@ pub const MARCH: usize = 3;
 /// byte each), kinds, languages.
 pub const INJECTION: usize = 9;
 /// Words of a rule: rule, why, hint, value (strings), with (list), effect and level test and action and
-/// probes (a byte each), kinds.
+/// flags (a byte each; 1 probes, 2 pattern), kinds.
 pub const RULE: usize = 12;
 /// Words of a demotion: rule, why (strings), flags (list), each (string).
 pub const DEMOTE: usize = 8;

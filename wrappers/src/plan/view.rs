@@ -307,6 +307,14 @@ impl<'a> Tool<'a> {
     pub fn real(self) -> &'a [u8] {
         self.0.string(2)
     }
+    /// Arguments ahead of every call's.
+    pub fn lead(self) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.0.strings(10)
+    }
+    /// Arguments behind these in calls that only ask.
+    pub fn asks(self) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.0.strings(12)
+    }
     /// The compiler cache in front of it.
     #[must_use]
     pub fn launcher(self) -> Option<&'a [u8]> {
@@ -556,7 +564,12 @@ impl<'a> Rule<'a> {
     /// Whether it applies to probes.
     #[must_use]
     pub fn probes(self) -> bool {
-        self.0.byte(10, 3) != 0
+        self.0.byte(10, 3) & 1 != 0
+    }
+    /// Whether the value is a pattern.
+    #[must_use]
+    pub fn pattern(self) -> bool {
+        self.0.byte(10, 3) & 2 != 0
     }
     /// Calls that it applies to.
     #[must_use]

@@ -168,7 +168,23 @@ impl Writer {
         };
         let [machine, machine_len] = self.string(tool.machine.as_bytes());
         let codes = pack(tool.role.code(), tool.dialect.code(), u8::from(tool.keeps_path), 0);
-        Ok([name, name_len, real, real_len, launcher, launcher_len, machine, machine_len, codes, profile])
+        let ([lead, leads], [asks, asked]) = (self.strings(&tool.lead), self.strings(&tool.asks));
+        Ok([
+            name,
+            name_len,
+            real,
+            real_len,
+            launcher,
+            launcher_len,
+            machine,
+            machine_len,
+            codes,
+            profile,
+            lead,
+            leads,
+            asks,
+            asked,
+        ])
     }
 
     fn rows(&mut self, rows: &[OptionRow]) -> Result<[u32; 2], WriteError> {
@@ -239,7 +255,8 @@ impl Writer {
         let [hint, hint_len] = self.string(r.hint.as_bytes());
         let [value, value_len] = self.optional(r.value.as_deref());
         let [with, with_count] = self.strings(&r.with);
-        let codes = pack(r.effect.code(), r.level.code(), r.action.code(), u8::from(r.probes));
+        let flags = u8::from(r.probes) | u8::from(r.pattern) << 1;
+        let codes = pack(r.effect.code(), r.level.code(), r.action.code(), flags);
         [rule, rule_len, why, why_len, hint, hint_len, value, value_len, with, with_count, codes, r.kinds.0]
     }
 

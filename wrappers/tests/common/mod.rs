@@ -202,6 +202,8 @@ pub fn tool(name: &str, role: Role, dialect: Dialect) -> Tool {
         dialect,
         profile: None,
         machine: String::new(),
+        lead: Vec::new(),
+        asks: Vec::new(),
         keeps_path: false,
     }
 }
@@ -255,6 +257,7 @@ pub fn rule(effect: Effect, action: Action, with: &[&str]) -> Rule {
         hint: String::new(),
         effect,
         value: None,
+        pattern: false,
         level: LevelTest::Any,
         action,
         with: with.iter().map(|flag| flag.as_bytes().to_vec()).collect(),

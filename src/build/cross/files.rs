@@ -1,0 +1,157 @@
+//! What build systems are told of the target in files of their own: Meson's cross and native file, CMake's toolchain
+//! file, configure's site file.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crosswheel_shim::plan::Role;
+
+use super::super::backend::Backend;
+use crate::error::{IoContext, Result};
+use crate::toolchain::cross::Cross;
+use crate::topology::Family;
+
+/// What the files say.
+pub struct Content<'a> {
+    /// The family.
+    pub family: &'a Family,
+    /// Tools and machine.
+    pub cross: &'a Cross,
+    /// The Python that runs the build.
+    pub python: &'a Path,
+    /// Where its packages are, some of which bring headers and files for CMake.
+    pub packages: &'a Path,
+    /// Headers of the target's Python.
+    pub headers: &'a Path,
+    /// Where the target's libraries are.
+    pub system: &'a Path,
+    /// Where the files go.
+    pub folder: &'a Path,
+    /// What ends the name of an extension module.
+    pub module_suffix: &'a str,
+}
+
+/// The files.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Meson's, for the target.
+    pub meson: PathBuf,
+    /// Meson's, for this machine.
+    pub meson_native: PathBuf,
+    /// CMake's.
+    pub cmake: PathBuf,
+    /// Configure's.
+    pub site: PathBuf,
+}
+
+impl Files {
+    /// Settings by which a backend hands them to its build system; those that read a variable need none.
+    #[must_use]
+    pub fn settings(&self, backend: &Backend) -> Vec<(String, String)> {
+        if backend.object.split(':').next() != Some("mesonpy") {
+            return Vec::new();
+        }
+        let setting =
+            |option: &str, file: &Path| ("setup-args".to_owned(), format!("--{option}={}", file.display()));
+        vec![setting("cross-file", &self.meson), setting("native-file", &self.meson_native)]
+    }
+}
+
+/// Writes them.
+pub fn write(content: &Content<'_>) -> Result<Files> {
+    let put = |name: &str, text: String| {
+        let path = content.folder.join(name);
+        fs::write(&path, text).context("writing", &path)?;
+        Ok(path)
+    };
+    Ok(Files {
+        meson: put("meson-cross.ini", meson(content))?,
+        meson_native: put("meson-native.ini", MESON_NATIVE.to_owned())?,
+        cmake: put("toolchain.cmake", cmake(content))?,
+        site: put("config.site", site(content))?,
+    })
+}
+
+const MESON_NATIVE: &str = "[binaries]\nc = 'build-cc'\ncpp = 'build-c++'\n";
+
+/// Binaries by the names that Meson has for them.
+const MESON_TOOLS: [(&str, Role, &str); 6] = [
+    ("ar", Role::Ar, "ar"),
+    ("c", Role::Cc, "cc"),
+    ("cpp", Role::Cxx, "c++"),
+    ("fortran", Role::Fortran, "gfortran"),
+    ("nm", Role::Nm, "nm"),
+    ("strip", Role::Strip, "strip"),
+];
+
+fn meson(content: &Content<'_>) -> String {
+    let machine = &content.cross.machine;
+    let mut text = String::from("[binaries]\n");
+    for (name, role, tool) in MESON_TOOLS {
+        if content.cross.command(role).is_some() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{name} = '{tool}'");
+        }
+    }
+    let python = quoted(content.python, '\'');
+    let _ = write!(
+        text,
+        "pkg-config = 'pkg-config'\npython = {python}\n\n[host_machine]\nsystem = 'linux'\ncpu_family = '{}'\ncpu = '{}'\n\
+         endian = '{}'\n\n[properties]\nneeds_exe_wrapper = true\nlongdouble_format = '{}'\n",
+        machine.meson.0,
+        machine.meson.1,
+        if machine.abi.big_endian { "big" } else { "little" },
+        machine.longdouble,
+    );
+    text
+}
+
+fn cmake(content: &Content<'_>) -> String {
+    let machine = &content.cross.machine;
+    let mut text = format!(
+        "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_C_COMPILER cc)\nset(CMAKE_CXX_COMPILER c++)\n",
+        machine.name
+    );
+    if content.cross.command(Role::Fortran).is_some() {
+        text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");
+    }
+    let (system, packages) = (quoted(content.system, '"'), quoted(content.packages, '"'));
+    let _ = write!(
+        text,
+        "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n"
+    );
+    for what in ["LIBRARY", "INCLUDE", "PACKAGE"] {
+        let _ = writeln!(text, "set(CMAKE_FIND_ROOT_PATH_MODE_{what} ONLY)");
+    }
+    // FindPython and FindPythonLibs would ask the Python that runs, and look for its library.
+    let (python, headers) = (quoted(content.python, '"'), quoted(content.headers, '"'));
+    for find in ["Python", "Python3"] {
+        let _ = write!(
+            text,
+            "set({find}_EXECUTABLE {python} CACHE FILEPATH \"\")\nset({find}_INCLUDE_DIR {headers} CACHE PATH \"\")\n"
+        );
+    }
+    let _ = write!(
+        text,
+        "set(PYTHON_INCLUDE_DIR {headers} CACHE PATH \"\")\nset(PYTHON_MODULE_EXTENSION \"{}\" CACHE STRING \"\")\n",
+        content.module_suffix
+    );
+    text
+}
+
+/// Read by every configure script at its start: it is told what `--host` would tell it.
+fn site(content: &Content<'_>) -> String {
+    format!(
+        "# For {}.\nhost_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling=yes\n",
+        content.family.name,
+        content.cross.machine.triplet,
+        std::env::consts::ARCH
+    )
+}
+
+/// A path in a string of Meson or CMake, which both escape by a backslash.
+fn quoted(path: &Path, quote: char) -> String {
+    let text = path.to_string_lossy().replace('\\', "\\\\").replace(quote, &format!("\\{quote}"));
+    format!("{quote}{text}{quote}")
+}

@@ -1,0 +1,149 @@
+//! A `pyconfig.h` for the target: that of the build Python with every line changed that depends on the machine.
+//!
+//! Both are Linux, so what the C library has is taken to be the same. What C is on the target is a table
+//! ([`crate::toolchain::cross::Abi`]), and [`super::assumptions`] has the target's compiler assert each line of it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::toolchain::cross::{Abi, Machine};
+
+/// A macro of `pyconfig.h` with its value on a machine; `None` leaves it undefined.
+pub type Macro = (&'static str, Option<u32>);
+
+/// Every macro that depends on the machine.
+#[must_use]
+pub fn macros(machine: &Machine) -> Vec<Macro> {
+    let Abi { pointer, big_endian, long_double, va_list_is_array, time_t, max_align } = machine.abi;
+    let flag = |is: bool| is.then_some(1);
+    let x86 = |name: &str| flag(machine.name == name);
+    let mut all: Vec<Macro> = sizes(machine).into_iter().map(|(name, _, size)| (name, Some(size))).collect();
+    all.extend([
+        ("ALIGNOF_LONG", Some(pointer)),
+        ("ALIGNOF_MAX_ALIGN_T", Some(max_align)),
+        ("ALIGNOF_SIZE_T", Some(pointer)),
+        ("DOUBLE_IS_ARM_MIXED_ENDIAN_IEEE754", None),
+        ("DOUBLE_IS_BIG_ENDIAN_IEEE754", flag(big_endian)),
+        ("DOUBLE_IS_LITTLE_ENDIAN_IEEE754", flag(!big_endian)),
+        ("FLOAT_WORDS_BIGENDIAN", flag(big_endian)),
+        ("HAVE_GCC_ASM_FOR_MC68881", None),
+        ("HAVE_GCC_ASM_FOR_X64", x86("x86_64")),
+        ("HAVE_GCC_ASM_FOR_X87", flag(matches!(machine.name.as_str(), "i686" | "x86_64"))),
+        ("HAVE_GCC_UINT128_T", flag(pointer == 8)),
+        ("HAVE_LARGEFILE_SUPPORT", flag(pointer == 4)),
+        ("SIZEOF_LONG_DOUBLE", Some(long_double)),
+        ("SIZEOF_TIME_T", Some(time_t)),
+        ("VA_LIST_IS_ARRAY", flag(va_list_is_array)),
+        ("WORDS_BIGENDIAN", flag(big_endian)),
+        ("X87_DOUBLE_ROUNDING", x86("i686")),
+        ("_FILE_OFFSET_BITS", Some(64)),
+    ]);
+    all
+}
+
+/// Sizes of types: macro, type, bytes.
+#[must_use]
+pub fn sizes(machine: &Machine) -> Vec<(&'static str, &'static str, u32)> {
+    let Abi { pointer, long_double, time_t, .. } = machine.abi;
+    vec![
+        ("SIZEOF_DOUBLE", "double", 8),
+        ("SIZEOF_FLOAT", "float", 4),
+        ("SIZEOF_FPOS_T", "fpos_t", 16),
+        ("SIZEOF_INT", "int", 4),
+        ("SIZEOF_LONG", "long", pointer),
+        ("SIZEOF_LONG_DOUBLE", "long double", long_double),
+        ("SIZEOF_LONG_LONG", "long long", 8),
+        ("SIZEOF_OFF_T", "off_t", 8),
+        ("SIZEOF_PID_T", "pid_t", 4),
+        ("SIZEOF_PTHREAD_KEY_T", "pthread_key_t", 4),
+        ("SIZEOF_PTHREAD_T", "pthread_t", pointer),
+        ("SIZEOF_SHORT", "short", 2),
+        ("SIZEOF_SIZE_T", "size_t", pointer),
+        ("SIZEOF_TIME_T", "time_t", time_t),
+        ("SIZEOF_UINTPTR_T", "uintptr_t", pointer),
+        ("SIZEOF_VOID_P", "void *", pointer),
+        ("SIZEOF_WCHAR_T", "wchar_t", 4),
+        ("SIZEOF__BOOL", "_Bool", 1),
+    ]
+}
+
+/// The text of the build Python's file with these macros in place of its own. A macro that it does not know stays
+/// unknown: this version of Python does not ask for it.
+#[must_use]
+pub fn rewrite(text: &str, macros: &[Macro]) -> String {
+    let wanted: BTreeMap<&str, Option<u32>> = macros.iter().copied().collect();
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        let rewritten = named(line).and_then(|name| Some((name, wanted.get(name)?)));
+        match rewritten {
+            Some((name, Some(value))) => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "#define {name} {value}");
+            }
+            Some((name, None)) => {
+                let _ = write!(out, "/* #undef {name} */");
+            }
+            None => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// The macro that a line defines or leaves undefined, in any of the ways of `config.h.in`.
+fn named(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let line = line.strip_prefix("/*").map_or(line, str::trim_start);
+    let rest = line.strip_prefix('#')?.trim_start();
+    let mut words = rest.split_whitespace();
+    matches!(words.next(), Some("define" | "undef")).then(|| words.next())?
+}
+
+/// All macros of a `pyconfig.h` as `sysconfig` reads them: numbers and texts that are defined, and 0 for what is not.
+#[must_use]
+pub fn variables(text: &str) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for line in text.lines() {
+        let Some(name) = named(line) else { continue };
+        let value = line.trim().strip_prefix("#define").map(|rest| rest.trim_start()[name.len()..].trim());
+        all.entry(name.to_owned()).or_insert_with(|| value.unwrap_or("0").to_owned());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "/* The size of `long', as computed by sizeof. */\n#define SIZEOF_LONG 8\n\
+                        #define VA_LIST_IS_ARRAY 1\n/* #undef X87_DOUBLE_ROUNDING */\n\
+                        # ifndef WORDS_BIGENDIAN\n/* #  undef WORDS_BIGENDIAN */\n# endif\n\
+                        #define HAVE_FORK 1\n#define PLATLIBDIR \"lib\"\n";
+
+    #[test]
+    fn only_lines_of_macros_that_are_asked_for_change() {
+        let macros = [
+            ("SIZEOF_LONG", Some(4)),
+            ("VA_LIST_IS_ARRAY", None),
+            ("WORDS_BIGENDIAN", Some(1)),
+            ("NEW", Some(1)),
+        ];
+        let text = rewrite(TEXT, &macros);
+        assert!(
+            text.contains("#define SIZEOF_LONG 4\n/* #undef VA_LIST_IS_ARRAY */\n/* #undef X87_DOUBLE"),
+            "{text}"
+        );
+        assert!(text.contains("# ifndef WORDS_BIGENDIAN\n#define WORDS_BIGENDIAN 1\n# endif\n"), "{text}");
+        assert!(text.contains("#define HAVE_FORK 1\n") && !text.contains("NEW"), "{text}");
+        assert_eq!(rewrite(&text, &macros), text);
+    }
+
+    #[test]
+    fn variables_are_what_sysconfig_reads() {
+        let all = variables(TEXT);
+        assert_eq!(all["SIZEOF_LONG"], "8");
+        assert_eq!(all["WORDS_BIGENDIAN"], "0");
+        assert_eq!(all["PLATLIBDIR"], "\"lib\"");
+        assert_eq!(all.len(), 6);
+    }
+}

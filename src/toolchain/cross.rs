@@ -1,0 +1,381 @@
+//! Cross compilers: what a family that names a C library is built by. From the toolchain files, the family and a choice
+//! come a command for each role, and from these the names in the shim folder: the usual ones, which now mean the
+//! target's tools, and `build-cc` and `build-c++`, which mean this machine's.
+//!
+//! A tool of this machine must never work on the target's files in silence. A name that is on `PATH`, and for which
+//! there is no tool of the target, is answered by one that says so and fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crosswheel_shim::plan::{Dialect, Role};
+
+use super::Toolchains;
+use super::ask::{Manner, ask};
+use super::discover::{self, Discovery, Found, Remark};
+use super::file::{ByLibc, CompilerRow, VaList};
+use super::path::find;
+use crate::elf;
+use crate::error::{Error, Result};
+use crate::source::near::suggest;
+use crate::topology::{Family, Target};
+
+/// What builds a family for which nothing else is asked.
+pub const DEFAULT_COMPILER: &str = "zig";
+
+/// Names of the shim folder that build systems and scripts take for granted.
+const USUAL: [&str; 12] =
+    ["ar", "as", "c++", "cc", "cpp", "g++", "gcc", "ld", "nm", "objcopy", "ranlib", "strip"];
+
+/// Names for this machine's own compilers, and what on `PATH` stands behind each.
+pub const BUILD_COMPILERS: [(&str, Role, [&str; 2]); 2] =
+    [("build-c++", Role::Cxx, ["c++", "g++"]), ("build-cc", Role::Cc, ["cc", "gcc"])];
+
+/// A machine with its C library, as the files describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// As in platform tags: `aarch64`.
+    pub name: String,
+    /// Prefix of GNU cross tools.
+    pub triplet: String,
+    /// In file names of extension modules.
+    pub multiarch: String,
+    /// `cpu_family` and `cpu` of Meson.
+    pub meson: (String, String),
+    /// Its `long double` as numpy's build calls it.
+    pub longdouble: String,
+    /// What C is on it.
+    pub abi: Abi,
+}
+
+/// Sizes in bytes, and other facts of C on a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abi {
+    /// Of pointers, `long` and `size_t`.
+    pub pointer: u32,
+    /// Most significant byte first.
+    pub big_endian: bool,
+    /// Size of `long double`.
+    pub long_double: u32,
+    /// Alignment of `max_align_t`, at the most.
+    pub max_align: u32,
+    /// Whether `va_list` is an array.
+    pub va_list_is_array: bool,
+    /// Size of `time_t`.
+    pub time_t: u32,
+}
+
+/// A package of PyPI that holds a compiler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// `name==version`.
+    pub requirement: String,
+    /// Its program, below the folder that it is installed in.
+    pub program: PathBuf,
+    /// What is fetched.
+    pub megabytes: u32,
+}
+
+impl Package {
+    /// Name of the folder that it is kept in.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        self.requirement.replace("==", "-")
+    }
+}
+
+/// What stands for each role.
+#[derive(Clone, Debug)]
+pub struct Cross {
+    /// The choice: `zig`.
+    pub compiler: String,
+    /// The machine.
+    pub machine: Machine,
+    /// Whether it links for the C library that the family names.
+    pub pins_libc: bool,
+    /// Ahead of the arguments of every compile and link.
+    pub target: Vec<String>,
+    /// In its place where only something is asked.
+    pub asks: Vec<String>,
+    /// Variable with the folder of its own cache, and the one for what belongs to a build.
+    pub caches: (Option<String>, Option<String>),
+    /// Variables that it reads, with their values.
+    pub variables: Vec<(OsString, OsString)>,
+    /// What rules are filled in with, by placeholder.
+    pub fills: BTreeMap<&'static str, Vec<Vec<u8>>>,
+    dialect: Dialect,
+    commands: BTreeMap<Role, (PathBuf, Vec<String>)>,
+    why: String,
+}
+
+impl Toolchains {
+    /// Names of the cross compilers that there are.
+    pub fn cross_compilers(&self) -> impl Iterator<Item = &str> {
+        self.compilers.keys().map(String::as_str)
+    }
+
+    /// The package that a cross compiler comes in, if it does.
+    pub fn cross_package(&self, compiler: &str) -> Result<Option<Package>> {
+        let row = self.cross_compiler(compiler)?;
+        Ok(row.package.clone().zip(row.program.as_ref()).map(|(requirement, program)| Package {
+            requirement,
+            program: program.into(),
+            megabytes: row.megabytes.unwrap_or_default(),
+        }))
+    }
+
+    fn cross_compiler(&self, name: &str) -> Result<&CompilerRow> {
+        self.compilers.get(name).ok_or_else(|| {
+            Error::usage(format!("unknown cross compiler `{name}`"))
+                .hint(suggest(name, self.cross_compilers()))
+        })
+    }
+
+    /// What is known of a target's machine.
+    pub fn machine(&self, target: &Target) -> Result<Machine> {
+        let unknown = || {
+            Error::usage(format!("nothing is known of the machine of target `{}`", target.name))
+                .hint(suggest(&target.machine, self.machine_rows.keys().map(String::as_str)))
+        };
+        let row = self.machine_rows.get(&target.machine).ok_or_else(unknown)?;
+        let named = |table: &BTreeMap<String, String>| table.get(&target.libc).cloned().ok_or_else(unknown);
+        let size = |bytes: &ByLibc| match bytes {
+            ByLibc::Same(bytes) => Ok(*bytes),
+            ByLibc::Each(table) => table.get(&target.libc).copied().ok_or_else(unknown),
+        };
+        let pointer = row.abi.bits / 8;
+        Ok(Machine {
+            name: target.machine.clone(),
+            triplet: named(&row.triplet)?,
+            multiarch: named(&row.multiarch)?,
+            meson: (row.meson.cpu_family.clone(), row.meson.cpu.clone()),
+            longdouble: row.longdouble.clone(),
+            abi: Abi {
+                pointer,
+                big_endian: row.abi.big_endian,
+                long_double: size(&row.abi.long_double)?,
+                max_align: row.abi.max_align,
+                va_list_is_array: row.abi.va_list == VaList::Array,
+                time_t: row.abi.time_t.as_ref().map_or(Ok(pointer), size)?,
+            },
+        })
+    }
+}
+
+impl Cross {
+    /// Finds the commands of a compiler for a family: on `PATH`, or in the `package` that was fetched.
+    pub fn resolve(
+        toolchains: &Toolchains,
+        family: &Family,
+        compiler: &str,
+        package: Option<&Path>,
+        (path, cwd): (&OsStr, &Path),
+    ) -> Result<Self> {
+        let row = toolchains.cross_compiler(compiler)?;
+        let machine = toolchains.machine(&family.target)?;
+        let version = family.libc_version.map(|version| version.to_string()).unwrap_or_default();
+        let plain = row.machine.get(&machine.name).and_then(|by| by.get(&family.target.libc)).cloned();
+        if plain.is_none() && !row.machine.is_empty() {
+            return Err(Error::usage(format!(
+                "{compiler} does not build for the target `{}`",
+                family.target.name
+            ))
+            .hint("choose another with --compiler"));
+        }
+        if let Some(level) = family.level.filter(|_| plain.is_some()) {
+            return Err(Error::usage(format!(
+                "{compiler} does not mark what it links with the level {level}"
+            ))
+            .hint("build this family with `--compiler gcc`"));
+        }
+        let plain = plain.unwrap_or_default();
+        let pinned = if family.target.libc == "gnu" { format!("{plain}.{version}") } else { plain.clone() };
+        let program = package.map(|folder| folder.join(row.program.as_deref().unwrap_or_default()));
+        let fill = |text: &String| {
+            let program = program.as_ref().map(|program| program.to_string_lossy().into_owned());
+            text.replace("{program}", &program.unwrap_or_default())
+                .replace("{triplet}", &machine.triplet)
+                .replace("{zig}", &pinned)
+                .replace("{zig_plain}", &plain)
+                .replace("{libc_version}", &version)
+        };
+        let mut commands = BTreeMap::new();
+        for (role, choices) in &row.tools {
+            let found = choices.iter().find_map(|words| {
+                let (name, lead) = words.split_first()?;
+                let name = fill(name);
+                let program = if name.contains('/') { Some(name.into()) } else { find(&name, path, cwd) };
+                Some((program?, lead.iter().map(&fill).collect()))
+            });
+            commands.extend(found.map(|found| (role.0, found)));
+        }
+        let why = fill(&row.why);
+        if !commands.contains_key(&Role::Cc) {
+            return Err(Error::failed(format!(
+                "no C compiler of {compiler} for {} is on PATH",
+                machine.triplet
+            ))
+            .hint(format!("{why}; or choose another with --compiler")));
+        }
+        Ok(Self {
+            compiler: compiler.to_owned(),
+            pins_libc: row.pins_libc,
+            target: row.target.iter().map(&fill).collect(),
+            asks: row.asks.iter().map(&fill).collect(),
+            caches: (row.cache.clone(), row.local_cache.clone()),
+            variables: Vec::new(),
+            fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
+            dialect: row.dialect.0,
+            machine,
+            commands,
+            why,
+        })
+    }
+
+    /// The command for a role: a program and its first arguments.
+    #[must_use]
+    pub fn command(&self, role: Role) -> Option<(&Path, &[String])> {
+        self.commands.get(&role).map(|(program, lead)| (program.as_path(), lead.as_slice()))
+    }
+
+    /// All names that are answered, and what could not be used.
+    pub(super) fn discover(&self, toolchains: &Toolchains, manner: Manner<'_>) -> Result<Discovery> {
+        let version = self.version(toolchains, manner)?;
+        let on_path = discover::names_on_path(toolchains, manner);
+        let usual =
+            USUAL.iter().flat_map(|name| [(*name).to_owned(), format!("{}-{name}", self.machine.triplet)]);
+        let names: BTreeSet<String> = usual.chain(on_path.keys().cloned()).collect();
+        let mut found = Discovery::default();
+        for name in names {
+            let Some(is) = toolchains.classify_name(&name) else { continue };
+            let real = on_path.get(&name);
+            let native = || real.map(|real| native(&name, is.role, real));
+            // A name that is nowhere needs no answer.
+            let tool =
+                || self.tool(&name, is.role, version).or_else(|| real.map(|_| self.absent(&name, is.role)));
+            found.tools.extend(match is.prefix.as_deref().map(elf::of_triple) {
+                _ if is.role == Role::Launcher => native(),
+                None => tool(),
+                Some(machine) if machine == elf::of_triple(&self.machine.triplet) => tool(),
+                // This machine's own compilers must not find our `ld`; one for a third machine is nobody's business here.
+                Some(machine) if machine == elf::of_triple(std::env::consts::ARCH) => native(),
+                Some(_) => None,
+            });
+        }
+        for (name, role, behind) in BUILD_COMPILERS {
+            let real = behind.iter().find_map(|name| find(name, manner.path, manner.cwd));
+            match real {
+                Some(real) => found.tools.push(native(name, role, &real)),
+                None => found.remarks.push(Remark {
+                    name: name.to_owned(),
+                    path: PathBuf::new(),
+                    what:
+                        "this machine has no compiler of its own; a build that makes a tool for itself fails"
+                            .into(),
+                }),
+            }
+        }
+        found.tools.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// What the C compiler says of itself; that it is what the files say it is.
+    fn version(&self, toolchains: &Toolchains, manner: Manner<'_>) -> Result<discover::Version> {
+        let Some((program, lead)) = self.command(Role::Cc) else { return Ok((0, 0, 0)) };
+        let say = |question: &str| {
+            let words: Vec<&str> =
+                lead.iter().chain(&self.asks).map(String::as_str).chain([question]).collect();
+            ask(program, &words, manner).map_err(|why| {
+                Error::failed(format!("{}: asked for `{question}`, {why}", program.display()))
+                    .hint(&*self.why)
+            })
+        };
+        let text = say("--version")?;
+        if toolchains.recognise(&text) != Some(self.dialect) {
+            let first = text.lines().next().unwrap_or_default();
+            return Err(Error::failed(format!(
+                "{} says `{first}`, and is not {}",
+                program.display(),
+                self.compiler
+            )));
+        }
+        let machine = say("-dumpmachine")?;
+        if elf::of_triple(machine.trim()) != elf::of_triple(&self.machine.triplet) {
+            return Err(Error::failed(format!(
+                "{} makes code for {}, and the family is for {}",
+                program.display(),
+                machine.trim(),
+                self.machine.name
+            )));
+        }
+        Ok(discover::version_in(&text).unwrap_or_default())
+    }
+
+    /// A name for a tool of the target, if it has one.
+    fn tool(&self, name: &str, role: Role, version: discover::Version) -> Option<Found> {
+        let (program, lead) = self.command(role)?;
+        let driver = matches!(role, Role::Cc | Role::Cxx | Role::Cpp | Role::Fortran);
+        let dialect = match role {
+            _ if driver => self.dialect,
+            Role::Ld => Dialect::Ld,
+            Role::Ar => Dialect::Ar,
+            Role::Strip | Role::Objcopy => Dialect::Objcopy,
+            _ => Dialect::Plain,
+        };
+        Some(Found {
+            name: name.to_owned(),
+            real: program.to_owned(),
+            lead: lead.to_vec(),
+            asks: if driver { self.asks.clone() } else { Vec::new() },
+            launcher: None,
+            role,
+            dialect,
+            machine: if driver { self.machine.triplet.clone() } else { String::new() },
+            version: driver.then_some(version),
+            plain: false,
+        })
+    }
+
+    /// A name for a tool that the target lacks: it says so.
+    fn absent(&self, name: &str, role: Role) -> Found {
+        let script = format!(
+            "echo 'crosswheel: {name}: there is none for {} with the compiler {}, and the one of this machine would do harm' >&2
+            exit 1",
+            self.machine.triplet, self.compiler
+        );
+        Found { lead: vec!["-c".into(), script, name.to_owned()], ..native(name, role, Path::new("/bin/sh")) }
+    }
+
+    /// Adds what a placeholder of rules stands for.
+    pub fn fill(&mut self, placeholder: &'static str, paths: &[PathBuf]) {
+        let bytes = paths.iter().map(|path| path.as_os_str().as_bytes().to_vec());
+        self.fills.entry(placeholder).or_default().extend(bytes);
+    }
+}
+
+/// A tool of this machine: recorded and left as it is.
+fn native(name: &str, role: Role, real: &Path) -> Found {
+    let dialect = match role {
+        Role::Cc | Role::Cxx => Dialect::Gcc,
+        _ => Dialect::Plain,
+    };
+    Found {
+        name: name.to_owned(),
+        real: real.to_owned(),
+        lead: Vec::new(),
+        asks: Vec::new(),
+        launcher: None,
+        role,
+        dialect,
+        machine: String::new(),
+        version: None,
+        plain: true,
+    }
+}
+
+/// This machine's triplet, by which Debian names folders of its libraries.
+fn build_triplet() -> String {
+    format!("{}-linux-gnu", std::env::consts::ARCH)
+}
