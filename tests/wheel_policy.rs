@@ -5,6 +5,7 @@
 mod wheels;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,11 +40,11 @@ fn code(machine: &str, name: &str, needs: Needs<'_>, flags: &[&str]) -> Vec<u8> 
         for version in *versions {
             // A version has a dot; what has none is a symbol.
             let symbol = version.replace('.', "_");
-            stub += &["void ", &symbol, "(void) {}\n"].concat();
-            let call = format!("void {symbol}(void); void call_{number}_{symbol}(void) {{ {symbol}(); }}\n");
-            source += &call;
+            writeln!(stub, "void {symbol}(void) {{}}").unwrap();
+            writeln!(source, "void {symbol}(void); void call_{number}_{symbol}(void) {{ {symbol}(); }}")
+                .unwrap();
             if symbol != *version || version.starts_with("GLIBC_") {
-                map += &[*version, " { ", &symbol, "; };\n"].concat();
+                writeln!(map, "{version} {{ {symbol}; }};").unwrap();
             }
         }
         fs::write(at.join("stub.c"), stub).unwrap();

@@ -111,7 +111,11 @@ impl Part {
                 return Err(Error::failed(what).hint("wait for its end"));
             }
             if is_at(&file, &path) {
-                file.set_len(0).context("cannot write", &path)?;
+                // Not for an empty file: ext4 takes a file that was cut for one that is written over, and waits for the
+                // disk when it is closed.
+                if file.metadata().context("cannot look at", &path)?.len() > 0 {
+                    file.set_len(0).context("cannot write", &path)?;
+                }
                 return Ok(Self { path, file, done: false });
             }
         }

@@ -8,8 +8,10 @@ use crate::wheel::finding::{Code, Finding};
 pub(super) const SIGNATURE: &[u8] = b"PK\x03\x04";
 pub(super) const LENGTH: usize = 30;
 const DESCRIPTOR_SIGNATURE: &[u8] = b"PK\x07\x08";
-/// Most headers are read with one call.
+/// Most headers fit in, with their names and extra fields.
 const USUAL: usize = 256;
+/// Headers that lie closer together than this are read with one call: a system call costs as much as copying that much.
+const NEAR: usize = 32 << 10;
 
 /// Reads all local headers in the order of the file, fills in their lengths, and tells what is wrong. Fails if an
 /// entry cannot be found at all.
@@ -18,7 +20,7 @@ pub(super) fn check<S: Source>(archive: &mut Archive<S>, end: u64) -> Result<Vec
     order.sort_by_key(|at| archive.entries[*at].offset);
     let mut found = Vec::new();
     let mut expected = 0;
-    let mut buffer = Vec::new();
+    let mut window = Window { source: &archive.source, start: 0, bytes: Vec::new() };
     for (place, at) in order.iter().enumerate() {
         let entry = archive.entries[*at];
         let name = entry.name(&archive.directory);
@@ -31,7 +33,8 @@ pub(super) fn check<S: Source>(archive: &mut Archive<S>, end: u64) -> Result<Vec
                 format!("has {} stray bytes before it", entry.offset - expected),
             ));
         }
-        let header = header(&archive.source, entry.offset, end, &mut buffer).ok_or_else(|| {
+        let ahead = if next.saturating_sub(entry.offset) < NEAR as u64 { NEAR } else { USUAL };
+        let header = header(&mut window, entry.offset, end, ahead).ok_or_else(|| {
             Finding::of(Code::HeaderMismatch, name, "has no local header where it should be")
         })?;
         archive.entries[*at].local_length = u32::try_from(header.len()).unwrap_or(u32::MAX);
@@ -69,23 +72,41 @@ pub(super) fn check<S: Source>(archive: &mut Archive<S>, end: u64) -> Result<Vec
     Ok(found)
 }
 
+/// A part of the file, read ahead.
+struct Window<'s, S> {
+    source: &'s S,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl<S: Source> Window<'_, S> {
+    /// Bytes of the file. If they were not read yet, so many more are read with them, but none behind `end`.
+    fn get(&mut self, at: u64, length: usize, ahead: usize, end: u64) -> Option<&[u8]> {
+        let read = |start: u64, bytes: &[u8]| {
+            let skip = usize::try_from(at.checked_sub(start)?).ok()?;
+            Some(skip..skip.checked_add(length).filter(|to| *to <= bytes.len())?)
+        };
+        if read(self.start, &self.bytes).is_none() {
+            let there = usize::try_from(end.checked_sub(at)?).unwrap_or(usize::MAX);
+            self.bytes.resize(length.max(ahead).min(there), 0);
+            self.start = at;
+            if self.source.read_at(&mut self.bytes, at).is_err() {
+                self.bytes.clear();
+            }
+        }
+        let range = read(self.start, &self.bytes)?;
+        self.bytes.get(range)
+    }
+}
+
 /// The header with its name and extra fields.
-fn header<'b>(source: &impl Source, at: u64, end: u64, buffer: &'b mut Vec<u8>) -> Option<&'b [u8]> {
-    let there = usize::try_from(end.checked_sub(at)?).unwrap_or(usize::MAX);
-    buffer.resize(USUAL.min(there), 0);
-    source.read_at(buffer, at).ok()?;
-    if !buffer.starts_with(SIGNATURE) {
+fn header<'w, S: Source>(window: &'w mut Window<'_, S>, at: u64, end: u64, ahead: usize) -> Option<&'w [u8]> {
+    let fixed = window.get(at, LENGTH, ahead, end)?;
+    if !fixed.starts_with(SIGNATURE) {
         return None;
     }
-    let length = LENGTH + usize::from(u16_at(buffer, 26)?) + usize::from(u16_at(buffer, 28)?);
-    if length > there {
-        return None;
-    }
-    if length > buffer.len() {
-        buffer.resize(length, 0);
-        source.read_at(buffer, at).ok()?;
-    }
-    buffer.get(..length)
+    let length = LENGTH + usize::from(u16_at(fixed, 26)?) + usize::from(u16_at(fixed, 28)?);
+    window.get(at, length, ahead, end)
 }
 
 /// In what a local header disagrees with the central directory.
