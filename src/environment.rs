@@ -1,5 +1,7 @@
 //! Every environment variable that crosswheel reads or sets, in one table; the reference is made from it.
 
+use std::path::PathBuf;
+
 /// One variable.
 #[derive(Debug)]
 pub struct Variable {
@@ -46,6 +48,7 @@ variables! {
     CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
     CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
     CPP: Both, "The C preprocessor: a path in it is replaced by a name in the shim folder.";
+    CROSSWHEEL_DEBIAN_MIRROR: Read, "Where packages of Debian come from, if --mirror does not say: http, https or file.";
     CROSSWHEEL_PARENT: Set, "For the tool that a call runs, if the call is recorded: its id, so that calls of the shim which the tool makes are known to be inside of it.";
     CXX: Both, "The C++ compiler, likewise.";
     F77: Both, "The Fortran compiler of old build systems, likewise.";
@@ -58,21 +61,35 @@ variables! {
     LD: Both, "The linker, likewise.";
     LDCXXSHARED: Both, "The command by which setuptools links C++ extensions, likewise; also set where Python's own names a path.";
     LDSHARED: Both, "The command by which setuptools links extensions, likewise; also set where Python's own names a path.";
+    LD_LIBRARY_PATH: Set, "Taken out for a test of a wheel: what it names is of this machine.";
+    LD_PRELOAD: Set, "Taken out, likewise.";
     NM: Both, "The symbol lister: a path in it is replaced by a name in the shim folder.";
     NO_COLOR: Read, "Set to anything: no colours on the terminal.";
     OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";
     PATH: Both, "Where tools are found. The shim folder goes first; those of other sessions are taken out.";
     PIP_USER: Set, "To 0 while build dependencies are installed: an isolated environment has no user's folder.";
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
-    PYTHONHOME: Set, "Taken out in an isolated build.";
-    PYTHONPATH: Set, "Taken out in an isolated build: what it names is not isolated.";
+    PYTHONHOME: Set, "Taken out in an isolated build, and for a test of a wheel.";
+    PYTHONPATH: Set, "Taken out in an isolated build, and for a test of a wheel: what it names is not isolated.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
     TERM: Read, "`dumb`: no live line.";
     TMPDIR: Both, "Folder of temporary files, by which probes are known. The work area of `build` is made in it, and the build's own lies in the work area.";
-    VIRTUAL_ENV: Set, "The isolated environment of a build.";
-    XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, plans for `explain`.";
+    VIRTUAL_ENV: Set, "The isolated environment of a build, or of a test of a wheel.";
+    XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, plans for `explain`, target Pythons and sysroots.";
+}
+
+/// A folder of our cache: `$XDG_CACHE_HOME/crosswheel/NAME`, or the same under `~/.cache`; `None` if there is no place
+/// for caches.
+#[must_use]
+pub fn cache(name: &str) -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    std::env::var_os(XDG_CACHE_HOME)
+        .map(PathBuf::from)
+        .filter(absolute)
+        .or_else(|| std::env::home_dir().filter(absolute).map(|home| home.join(".cache")))
+        .map(|base| base.join("crosswheel").join(name))
 }
 
 #[cfg(test)]

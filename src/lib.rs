@@ -8,6 +8,7 @@
 //! | [`capture`] | reading the record of a session |
 //! | [`elf`] | what an ELF file says of itself |
 //! | [`audit`] | a wheel held against the record |
+//! | [`target`] | Pythons, libraries and emulators of other machines; wheels tested on them |
 //! | [`wheel`] | wheels: names, archives, RECORD; tags and metadata changed, content verified |
 //! | [`cli`] | one file a verb; prints, never decides |
 //! | [`error`] | every failure gathered once, with exit codes and hints |
@@ -26,6 +27,7 @@ pub mod environment;
 pub mod error;
 pub mod process;
 pub mod source;
+pub mod target;
 pub mod toolchain;
 pub mod topology;
 pub mod wheel;
