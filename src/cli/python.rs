@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 use super::out::{self, BOLD, DIM};
 use super::sysroot::{Progress, SourceArgs, as_json};
+use crate::build::interrupt;
 use crate::error::{Error, Result};
 use crate::target::python::{TargetPython, is_there};
 use crate::target::sysroot::list;
@@ -61,6 +62,13 @@ struct Rm {
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
+    interrupt::install();
+    let done = carry_out(args);
+    interrupt::die();
+    done
+}
+
+fn carry_out(args: Args) -> Result<ExitCode> {
     let (cache, table) = (Cache::find()?, Table::builtin()?);
     match args.verb {
         Verb::Add(add) => {

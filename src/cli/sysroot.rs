@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::out::{self, BOLD, DIM, GREEN};
+use crate::build::interrupt;
 use crate::environment;
 use crate::error::{Error, Result};
 use crate::target::signature::Trust;
@@ -66,6 +67,7 @@ struct Rm {
 
 /// From where packages come.
 #[derive(Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct SourceArgs {
     /// Release of Debian, such as trixie [default: the oldest known one that has the machine]
     #[arg(long = "debian", value_name = "SUITE")]
@@ -142,6 +144,14 @@ impl SourceArgs {
 }
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
+    interrupt::install();
+    let done = carry_out(args);
+    // All guards have run: nothing half-made is left. What is left is to die as the caller expects.
+    interrupt::die();
+    done
+}
+
+fn carry_out(args: Args) -> Result<ExitCode> {
     let (cache, table) = (Cache::find()?, Table::builtin()?);
     match args.verb {
         Verb::Add(add) => {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::out::{self, BOLD, DIM, GREEN, RED};
 use crate::build::interpreter::Interpreter;
+use crate::build::interrupt;
 use crate::build::work::WorkArea;
 use crate::error::{Error, Exit, Result};
 use crate::process;
@@ -66,6 +67,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
+    interrupt::install();
+    let done = carry_out(args);
+    // The environment is gone.
+    interrupt::die();
+    done
+}
+
+fn carry_out(args: &Args) -> Result<ExitCode> {
     let table = Table::builtin()?;
     let machine = machine(args, &table)?;
     let mut area = WorkArea::create()?;

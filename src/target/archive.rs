@@ -17,6 +17,7 @@ use super::release::{Listed, Release};
 use super::signature::{self, Trust};
 use super::unpack::Unpacking;
 use super::{Cache, Report, Step, deb};
+use crate::build::interrupt;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::session::hexadecimal;
 
@@ -215,7 +216,8 @@ fn unpack_all(cache: &Cache, work: &[(&Package, PathBuf)], skipped: &[String]) -
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some((package, file)) = work.get(at) else { break };
-                    if let Err(error) = unpack_one(cache, package, file, skipped) {
+                    let done = interrupt::check().and_then(|()| unpack_one(cache, package, file, skipped));
+                    if let Err(error) = done {
                         failures.lock().unwrap_or_else(PoisonError::into_inner).push((at, error));
                     }
                 }

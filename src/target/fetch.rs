@@ -49,8 +49,8 @@ pub fn fetch(items: &[Item], what: &str, total: u64, report: Report<'_>) -> Resu
     let there = || items.iter().filter_map(|item| fs::metadata(&item.path).ok()).map(|meta| meta.len()).sum();
     let mut tick = || report(Step::Fetching { what: what.to_owned(), done: there(), total });
     let mut command = Command::new(python);
-    // Isolated: nothing of the working folder or of the user's own modules is taken for urllib.
-    command.arg("-I").arg(script).arg(list);
+    // Isolated: nothing of the working folder or of the user's own modules is taken for urllib; nor is any other looked for.
+    command.args(["-I", "-S"]).arg(script).arg(list);
     match process::answer_ticking(&mut command, &mut tick)? {
         Ok(_) => Ok(()),
         Err(said) => Err(refused(&said)),

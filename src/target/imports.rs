@@ -56,7 +56,7 @@ fn installed(path: &str) -> Option<&str> {
     if first.ends_with(".dist-info") {
         return None;
     }
-    if !first.ends_with(".data") {
+    if first.strip_suffix(".data").is_none() {
         return Some(path);
     }
     rest.strip_prefix("purelib/").or_else(|| rest.strip_prefix("platlib/"))

@@ -86,7 +86,7 @@ fn signers(status: &str) -> Result<Vec<String>, String> {
         match words[..] {
             ["BADSIG", key, ..] => return Err(format!("the signature by {key} is wrong")),
             ["VALIDSIG", key, _, _, _, _, _, _, digest, ..] if !BROKEN.contains(&digest) => {
-                signers.push(key.to_owned())
+                signers.push(key.to_owned());
             }
             ["REVKEYSIG", key, ..] => return Err(format!("the key {key} was revoked")),
             ["NO_PUBKEY", key, ..] => unknown.push(key),
@@ -121,6 +121,6 @@ mod tests {
         assert!(signers(&format!("{GOOD}[GNUPG:] REVKEYSIG 99 Somebody\n")).unwrap_err().contains("revoked"));
         assert!(signers("gpgv: Good signature\n").is_err());
         assert!(signers(&GOOD.replace(" 8 01", " 2 01")).is_err(), "SHA-1");
-        assert!(signers(&format!("[GNUPG:] EXPKEYSIG 99 Somebody\n[GNUPG:] KEYEXPIRED 1\n")).is_err());
+        assert!(signers("[GNUPG:] EXPKEYSIG 99 Somebody\n[GNUPG:] KEYEXPIRED 1\n").is_err());
     }
 }

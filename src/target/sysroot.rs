@@ -175,7 +175,14 @@ impl Request<'_> {
         let left: Vec<String> = roots.iter().filter(|one| !names.contains(one)).cloned().collect();
         let changed = if names.is_empty() || left.is_empty() {
             fs::remove_file(&before.link).context("removing", &before.link)?;
-            remove_tree(&before.path).context("removing", &before.path)?;
+            // And those that it has replaced: nobody is to use any of them.
+            let prefix = format!("{}.", self.name());
+            let of_this = |path: &PathBuf| {
+                path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+            };
+            for path in folders(&cache.sysroots())?.into_iter().filter(of_this) {
+                remove_tree(&path).context("removing", &path)?;
+            }
             Changed { sysroot: None, changed: true, fetched: 0 }
         } else {
             self.make(cache, Some(&before), left, report)?
@@ -225,15 +232,15 @@ impl Request<'_> {
             packages: resolved.packages.iter().map(held).collect(),
             left_out: resolved.left_out,
         };
-        let sysroot = put(cache, &self.name(), manifest)?;
+        let sysroot = put(cache, &self.name(), &manifest)?;
         let changed = before.is_none_or(|before| before.path != sysroot.path);
         Ok(Changed { sysroot: Some(sysroot), changed, fetched })
     }
 }
 
 /// Puts a sysroot together, unless it is there, and lets its link lead to it.
-fn put(cache: &Cache, name: &str, manifest: Manifest) -> Result<Sysroot> {
-    let text = serde_json::to_string_pretty(&manifest)
+fn put(cache: &Cache, name: &str, manifest: &Manifest) -> Result<Sysroot> {
+    let text = serde_json::to_string_pretty(manifest)
         .map_err(|error| Error::failed(format!("cannot write what is in the sysroot: {error}")))?;
     let id = hexadecimal(&Sha256::digest(format!("{FORMAT}\n{text}"))[..6]);
     let path = cache.sysroots().join(format!("{name}.{id}"));

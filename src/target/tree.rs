@@ -32,9 +32,8 @@ pub fn assemble(parts: &[Part], into: &Path) -> Result<()> {
 
 /// Puts in what is in one folder of a package.
 fn add(part: &Part, from: &Path, into: &Path) -> Result<()> {
-    let mut entries = fs::read_dir(from)
-        .and_then(|entries| entries.collect::<io::Result<Vec<_>>>())
-        .context("reading", from)?;
+    let mut entries =
+        fs::read_dir(from).and_then(Iterator::collect::<io::Result<Vec<_>>>).context("reading", from)?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let (from, to) = (entry.path(), into.join(entry.file_name()));
