@@ -9,8 +9,8 @@ use super::out::{self, BOLD, DIM};
 use super::sysroot::{Progress, SourceArgs, as_json};
 use crate::build::interrupt;
 use crate::error::{Error, Result};
+use crate::target::inventory::list;
 use crate::target::python::{TargetPython, is_there};
-use crate::target::sysroot::list;
 use crate::target::{Cache, Sysroot, Table};
 
 /// Arguments of `python`.

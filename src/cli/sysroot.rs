@@ -10,8 +10,9 @@ use super::out::{self, BOLD, DIM, GREEN};
 use crate::build::interrupt;
 use crate::environment;
 use crate::error::{Error, Result};
+use crate::target::inventory::list;
 use crate::target::signature::Trust;
-use crate::target::sysroot::{Changed, Request, list};
+use crate::target::sysroot::{Changed, Request};
 use crate::target::{Cache, Step, Sysroot, Table};
 
 /// Arguments of `sysroot`.

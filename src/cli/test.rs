@@ -12,7 +12,7 @@ use crate::build::work::WorkArea;
 use crate::error::{Error, Exit, Result};
 use crate::process;
 use crate::target::install::Options;
-use crate::target::sysroot::find;
+use crate::target::inventory::find;
 use crate::target::test::{Ground, Imported, Ready, prepare, python_of};
 use crate::target::{Cache, Machine, Table};
 use crate::topology::Topology;

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::fetch::{Item, fetch};
+use super::machine::Skipped;
 use super::packages::{Index, Package};
 use super::release::{Listed, Release};
 use super::signature::{self, Trust};
@@ -172,11 +173,12 @@ impl Origin {
         &self,
         cache: &Cache,
         packages: &[&Package],
-        skipped: &[String],
+        skipped: &Skipped,
         report: Report<'_>,
     ) -> Result<u64> {
+        let id = skipped.id()?;
         let lacking_ones: Vec<&Package> =
-            packages.iter().copied().filter(|one| !cache.package(&one.sha256).is_dir()).collect();
+            packages.iter().copied().filter(|one| !cache.package(&one.sha256, &id).is_dir()).collect();
         if lacking_ones.is_empty() {
             return Ok(0);
         }
@@ -206,7 +208,7 @@ impl Origin {
 }
 
 /// Unpacks packages on all processors; the first failure, by the order of the packages, is the one that is told.
-fn unpack_all(cache: &Cache, work: &[(&Package, PathBuf)], skipped: &[String]) -> Result<()> {
+fn unpack_all(cache: &Cache, work: &[(&Package, PathBuf)], skipped: &Skipped) -> Result<()> {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(work.len());
@@ -230,13 +232,13 @@ fn unpack_all(cache: &Cache, work: &[(&Package, PathBuf)], skipped: &[String]) -
 }
 
 /// Verifies one package and unpacks it: whole or not at all.
-fn unpack_one(cache: &Cache, package: &Package, file: &Path, skipped: &[String]) -> Result<()> {
+fn unpack_one(cache: &Cache, package: &Package, file: &Path, skipped: &Skipped) -> Result<()> {
     let bytes = fs::read(file).context("reading", file)?;
     let label = format!("{} {}", package.name, package.version);
     verify(&bytes, package.size, &package.sha256, &label, "the index lists")?;
     let part = cache.part("packages")?;
     deb::unpack(&bytes, &Unpacking { into: part.path(), label: &label, skipped })?;
-    let there = cache.package(&package.sha256);
+    let there = cache.package(&package.sha256, &skipped.id()?);
     match fs::rename(part.path(), &there) {
         // Another process was faster; its content is the same.
         Err(_) if there.is_dir() => Ok(()),

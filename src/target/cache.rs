@@ -3,7 +3,7 @@
 //! ```text
 //! lists/<digest>/        the Release file of one release of one mirror, as it was fetched last
 //! lists/by-hash/<sha256> indexes
-//! packages/<sha256>/     packages, unpacked; each is there whole or not at all, and never changed
+//! packages/<sha256>.<id> packages, unpacked; each is there whole or not at all, and never changed
 //! sysroots/<name>        a link to the sysroot that is now meant
 //! sysroots/<name>.<id>/  sysroots, never changed
 //! ```
@@ -65,10 +65,10 @@ impl Cache {
         self.root.join("sysroots")
     }
 
-    /// Where a package is, or will be, unpacked.
+    /// Where a package is, or will be, unpacked; `skipped` names what is left out of it.
     #[must_use]
-    pub fn package(&self, sha256: &str) -> PathBuf {
-        self.root.join("packages").join(sha256)
+    pub fn package(&self, sha256: &str, skipped: &str) -> PathBuf {
+        self.root.join("packages").join(format!("{sha256}.{skipped}"))
     }
 
     /// Takes the locks that are needed to make a sysroot; waits for whoever has them.

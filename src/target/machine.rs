@@ -4,12 +4,15 @@
 //! It meets `BUILD_TOPOLOGY.toml` in the name of the machine: a family's `target.machine` is looked up here.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::elf;
 use crate::error::{Error, Result};
 use crate::source::near::suggest;
+use crate::toolchain::session::hexadecimal;
 use crate::topology::Family;
 
 const TABLE: &str = include_str!("targets.toml");
@@ -73,7 +76,44 @@ struct Without {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Unpacked {
-    without: Vec<String>,
+    without: Skipped,
+}
+
+/// What of a package is not unpacked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skipped {
+    /// Folders, seen from `/`.
+    pub folders: Vec<String>,
+    /// Names of files, wherever they are; `*` is any text.
+    pub files: Vec<String>,
+}
+
+impl Skipped {
+    /// Whether this path, seen from `/`, is left out.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.folders.iter().any(|folder| path.starts_with(folder))
+            || self.files.iter().any(|file| matches(file, &name))
+    }
+
+    /// A short name for what is left out: packages that were unpacked by another list are other ones.
+    pub fn id(&self) -> Result<String> {
+        let text = serde_json::to_vec(self)
+            .map_err(|error| Error::failed(format!("<built-in>/targets.toml: {error}")))?;
+        Ok(hexadecimal(&Sha256::digest(text)[..4]))
+    }
+}
+
+/// Whether a text is such as a pattern: `*` is any text, and there is one at the most.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((head, tail)) => {
+            text.len() >= head.len() + tail.len() && text.starts_with(head) && text.ends_with(tail)
+        }
+        None => text == pattern,
+    }
 }
 
 /// All of it.
@@ -174,20 +214,12 @@ impl Table {
     /// Whether a dependency of this name is not followed.
     #[must_use]
     pub fn is_left_out(&self, package: &str) -> bool {
-        let mut patterns = self.without.iter().flat_map(|row| &row.names);
-        patterns.any(|pattern| match pattern.split_once('*') {
-            Some((head, tail)) => {
-                package.len() >= head.len() + tail.len()
-                    && package.starts_with(head)
-                    && package.ends_with(tail)
-            }
-            None => package == pattern,
-        })
+        self.without.iter().flat_map(|row| &row.names).any(|pattern| matches(pattern, package))
     }
 
-    /// Folders that are not unpacked.
+    /// What of a package is not unpacked.
     #[must_use]
-    pub fn skipped(&self) -> &[String] {
+    pub fn skipped(&self) -> &Skipped {
         &self.unpacked.without
     }
 }
@@ -246,5 +278,12 @@ mod tests {
         assert!(table.is_left_out("tzdata"));
         assert!(!table.is_left_out("tzdata-legacy"));
         assert!(!table.is_left_out("libatomic1"));
+        let skipped = |path: &str| table.skipped().has(Path::new(path));
+        assert!(skipped("usr/share/doc/a") && skipped("usr/lib/python3.11/config-3.11/libpython3.11-pic.a"));
+        assert!(
+            !skipped("usr/share/docs")
+                && !skipped("usr/lib/libpython3.11.so")
+                && !skipped("usr/lib/libstdc++.a")
+        );
     }
 }

@@ -3,7 +3,7 @@
 //! folders of our cache and never installed: no script of a package is run, and nothing of this machine is changed.
 //!
 //! ```text
-//! Release ── signature ──> its digests ──> Packages ── resolve ──> the packages ──> packages/<sha256>/   unpacked once
+//! Release ── signature ──> its digests ──> Packages ── resolve ──> the packages ──> packages/<sha256>…   unpacked once
 //!                                                                                        │ hard links
 //!                                                             sysroots/<machine>-<suite>.<digest>/       a sysroot
 //! ```
@@ -20,7 +20,7 @@
 //! | [`fetch`] | files over the network, by Python |
 //! | [`archive`] | a mirror: from its address to an index that was verified, and the packages |
 //! | [`deb`], [`unpack`], [`tree`] | package files, unpacked safely, and put together |
-//! | [`cache`], [`sysroot`] | where all of this is kept; sysroots made, listed and removed |
+//! | [`cache`], [`sysroot`], [`inventory`] | where all of this is kept; sysroots made, changed, listed and found |
 //! | [`python`] | what the Python in a sysroot is, read from its files |
 //! | [`runner`] | running it: by QEMU's user mode, or natively |
 //! | [`install`], [`imports`], [`test`] | a wheel in an environment of its own, imported or tested |
@@ -33,6 +33,7 @@ pub mod depends;
 pub mod fetch;
 pub mod imports;
 pub mod install;
+pub mod inventory;
 pub mod machine;
 pub mod packages;
 pub mod python;

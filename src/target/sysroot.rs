@@ -1,20 +1,19 @@
-//! Sysroots: made from names of packages, listed, found, removed.
+//! Sysroots: made from names of packages, changed, removed.
 //!
 //! A sysroot is never changed. Adding to it makes another one from the whole list of what was asked for, all of it from one
 //! index, and lets the link lead there; who uses the old one can go on.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::archive::{MIRROR, Origin};
 use super::depends::is_name;
+use super::inventory::{folders, known, sweep};
 use super::resolve::resolve;
 use super::signature::Trust;
 use super::tree::{Part, assemble};
@@ -28,9 +27,6 @@ pub const MANIFEST: &str = "crosswheel-sysroot.json";
 
 /// Goes into the name of a sysroot: raised when the same packages are put together in another way.
 const FORMAT: u32 = 1;
-
-/// How long a sysroot that another one has replaced stays, for those that still use it.
-const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// What a sysroot is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,7 +88,7 @@ impl Sysroot {
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
 
-    fn open(link: &Path) -> Result<Self> {
+    pub(super) fn open(link: &Path) -> Result<Self> {
         let path = fs::canonicalize(link).context("looking for", link)?;
         let file = path.join(MANIFEST);
         let text = fs::read(&file).context("reading", &file)?;
@@ -188,7 +184,7 @@ impl Request<'_> {
             self.make(cache, Some(&before), left, report)?
         };
         drop(guard);
-        sweep(cache)?;
+        sweep(cache, &self.table.skipped().id()?)?;
         Ok(changed)
     }
 
@@ -232,24 +228,24 @@ impl Request<'_> {
             packages: resolved.packages.iter().map(held).collect(),
             left_out: resolved.left_out,
         };
-        let sysroot = put(cache, &self.name(), &manifest)?;
+        let sysroot = put(cache, &self.name(), &manifest, &self.table.skipped().id()?)?;
         let changed = before.is_none_or(|before| before.path != sysroot.path);
         Ok(Changed { sysroot: Some(sysroot), changed, fetched })
     }
 }
 
 /// Puts a sysroot together, unless it is there, and lets its link lead to it.
-fn put(cache: &Cache, name: &str, manifest: &Manifest) -> Result<Sysroot> {
+fn put(cache: &Cache, name: &str, manifest: &Manifest, skipped: &str) -> Result<Sysroot> {
     let text = serde_json::to_string_pretty(manifest)
         .map_err(|error| Error::failed(format!("cannot write what is in the sysroot: {error}")))?;
-    let id = hexadecimal(&Sha256::digest(format!("{FORMAT}\n{text}"))[..6]);
+    let id = hexadecimal(&Sha256::digest(format!("{FORMAT}\n{skipped}\n{text}"))[..6]);
     let path = cache.sysroots().join(format!("{name}.{id}"));
     if !path.is_dir() {
         let part = cache.part("sysroots")?;
         let parts: Vec<Part> = manifest
             .packages
             .iter()
-            .map(|one| Part { name: one.name.clone(), path: cache.package(&one.sha256) })
+            .map(|one| Part { name: one.name.clone(), path: cache.package(&one.sha256, skipped) })
             .collect();
         assemble(&parts, part.path())?;
         let file = part.path().join(MANIFEST);
@@ -269,106 +265,4 @@ fn put(cache: &Cache, name: &str, manifest: &Manifest) -> Result<Sysroot> {
     symlink(format!("{name}.{id}"), &fresh).context("linking", &fresh)?;
     fs::rename(&fresh, &link).context("linking", &link)?;
     Sysroot::open(&link)
-}
-
-/// All sysroots, by name.
-pub fn list(cache: &Cache) -> Result<Vec<Sysroot>> {
-    let folder = cache.sysroots();
-    let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.and_then(Iterator::collect::<io::Result<Vec<_>>>).context("reading", &folder)?,
-    };
-    let mut links: Vec<PathBuf> = entries
-        .iter()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()))
-        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
-        .map(fs::DirEntry::path)
-        .collect();
-    links.sort();
-    links.iter().map(|link| Sysroot::open(link)).collect()
-}
-
-/// The sysroots that there are, for a hint.
-fn known(cache: &Cache) -> Result<String> {
-    let all = list(cache)?;
-    let names: Vec<String> =
-        all.iter().map(|one| format!("{}-{}", one.manifest.machine, one.manifest.suite)).collect();
-    Ok(if names.is_empty() {
-        "there are none".to_owned()
-    } else {
-        format!("there are: {}", names.join(", "))
-    })
-}
-
-/// Removes what no link leads to any more and no process can be in the middle of using: sysroots and packages. Does
-/// nothing while somebody makes a sysroot.
-pub fn sweep(cache: &Cache) -> Result<()> {
-    let Some(_alone) = cache.lock_alone()? else { return Ok(()) };
-    let now = SystemTime::now();
-    let old = |path: &Path| {
-        let changed = fs::symlink_metadata(path).and_then(|meta| meta.modified());
-        changed.is_ok_and(|changed| now.duration_since(changed).is_ok_and(|age| age > GRACE))
-    };
-    let meant: BTreeSet<PathBuf> = list(cache)?.into_iter().map(|one| one.path).collect();
-    let mut needed = BTreeSet::new();
-    for path in folders(&cache.sysroots())? {
-        if !meant.contains(&path) && old(&path) {
-            remove_tree(&path).context("removing", &path)?;
-        } else if let Ok(sysroot) = Sysroot::open(&path) {
-            needed.extend(sysroot.manifest.packages.into_iter().map(|one| one.sha256));
-        }
-    }
-    for path in folders(&cache.root().join("packages"))? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let part = name.starts_with(".part-");
-        if if part { old(&path) } else { !needed.contains(&name) } {
-            remove_tree(&path).context("removing", &path)?;
-        }
-    }
-    Ok(())
-}
-
-/// The folders in a folder, as they are named physically.
-fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
-    let Ok(folder) = fs::canonicalize(folder) else { return Ok(Vec::new()) };
-    let entries = fs::read_dir(&folder).context("reading", &folder)?;
-    let entries = entries.collect::<io::Result<Vec<_>>>().context("reading", &folder)?;
-    let is_folder = |entry: &&fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    Ok(entries.iter().filter(is_folder).map(fs::DirEntry::path).collect())
-}
-
-/// The sysroot with a Python that a build or a test is to use: of the release that is asked for, or else of the
-/// oldest that is there and fits the version of Python.
-pub fn find(
-    cache: &Cache,
-    machine: &Machine,
-    suite: Option<&Suite>,
-    python: Option<&str>,
-    table: &Table,
-) -> Result<Sysroot> {
-    let version = |one: &Sysroot| {
-        table.suites().iter().find(|suite| suite.name == one.manifest.suite).map(|suite| suite.python.clone())
-    };
-    let all = list(cache)?;
-    let fits = |one: &&Sysroot| {
-        one.manifest.machine == machine.name
-            && suite.is_none_or(|suite| suite.name == one.manifest.suite)
-            && python.is_none_or(|python| version(one).as_deref() == Some(python))
-            && super::python::is_there(one)
-    };
-    let mut found: Vec<&Sysroot> = all.iter().filter(fits).collect();
-    let age = |one: &Sysroot| table.suites().iter().position(|suite| suite.name == one.manifest.suite);
-    found.sort_by_key(|one| age(one));
-    found.first().map(|one| (*one).clone()).ok_or_else(|| {
-        let version = python.map_or_else(String::new, |python| format!(" {python}"));
-        let of = suite.map_or_else(String::new, |suite| format!(" of Debian {}", suite.name));
-        let mut add = format!("crosswheel python add {}", machine.name);
-        if let Some(suite) = suite {
-            add = format!("{add} --debian {}", suite.name);
-        } else if let Some(python) = python {
-            add = format!("{add} --version {python}");
-        }
-        Error::failed(format!("there is no target Python{version} for {}{of}", machine.name))
-            .hint(format!("`{add}`"))
-    })
 }

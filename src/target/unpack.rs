@@ -14,6 +14,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
+use super::machine::Skipped;
 use crate::build::archive::contained;
 use crate::error::{Error, IoContext, Result};
 
@@ -27,8 +28,8 @@ pub struct Unpacking<'a> {
     pub into: &'a Path,
     /// The package, for messages.
     pub label: &'a str,
-    /// Folders that are left out.
-    pub skipped: &'a [String],
+    /// What is left out.
+    pub skipped: &'a Skipped,
 }
 
 /// Where an entry belongs.
@@ -131,7 +132,7 @@ fn parents(unpacking: &Unpacking<'_>, path: &Path, name: &Path) -> Result<()> {
 }
 
 /// Where an entry belongs, seen from the folder that stands for `/`.
-fn place(name: &Path, skipped: &[String]) -> Place {
+fn place(name: &Path, skipped: &Skipped) -> Place {
     let Some(inside) = contained(Path::new(""), name.strip_prefix("/").unwrap_or(name)) else {
         return Place::Outside;
     };
@@ -141,7 +142,7 @@ fn place(name: &Path, skipped: &[String]) -> Place {
         return Place::Nowhere;
     }
     let path = merged(&inside);
-    if skipped.iter().any(|folder| path.starts_with(folder)) { Place::Nowhere } else { Place::Here(path) }
+    if skipped.has(&path) { Place::Nowhere } else { Place::Here(path) }
 }
 
 /// `lib/x` as `usr/lib/x`.
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn an_entry_has_its_place_in_the_merged_tree() {
-        let skipped = ["usr/share/doc".to_owned()];
+        let skipped = Skipped { folders: vec!["usr/share/doc".to_owned()], files: Vec::new() };
         let here = |path: &str| Place::Here(path.into());
         for (name, at) in [
             ("./usr/include/a.h", here("usr/include/a.h")),
