@@ -171,6 +171,9 @@ fn scripts(environment: &Environment) -> Result<()> {
     Ok(())
 }
 
+/// What ELF files of a wheel are for besides its processor: programs that it hands on to a device or to the kernel.
+const DEVICES: [&str; 2] = ["amdgpu", "bpf"];
+
 /// Holds every ELF file that was installed against the machine of the target.
 pub fn check_machines(folder: &Path, machine: &Machine) -> Result<()> {
     let mut folders = vec![folder.to_owned()];
@@ -184,6 +187,7 @@ pub fn check_machines(folder: &Path, machine: &Machine) -> Result<()> {
             } else if kind.is_file()
                 && let Some(there) = elf::machine_of_file(&path).context("reading", &path)?
                 && Some(there) != machine.elf()
+                && !DEVICES.contains(&elf::name(there).as_str())
             {
                 let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
                 wrong.push(format!("{name} is for {}", elf::name(there)));
