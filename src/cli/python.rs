@@ -38,6 +38,9 @@ struct Add {
     /// Version of Python, such as 3.13: chooses the release that has it
     #[arg(long, value_name = "X.Y")]
     version: Option<String>,
+    /// Take all packages as the mirror has them now
+    #[arg(long)]
+    update: bool,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -74,7 +77,7 @@ fn carry_out(args: Args) -> Result<ExitCode> {
         Verb::Add(add) => {
             let request = add.source.request(&table, &add.machine, add.version.as_deref())?;
             let roots = &request.suite.roots;
-            let done = request.add(&cache, roots, add.source.update, &mut Progress::new().report())?;
+            let done = request.add(&cache, roots, add.update, &mut Progress::new().report())?;
             add.source.told(&request.name(), &done)
         }
         Verb::Rm(rm) => {

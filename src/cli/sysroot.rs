@@ -40,6 +40,9 @@ struct Add {
     /// Packages of Debian, such as libjpeg-dev
     #[arg(value_name = "PACKAGE", required = true)]
     packages: Vec<String>,
+    /// Take all packages as the mirror has them now
+    #[arg(long)]
+    update: bool,
     #[command(flatten)]
     source: SourceArgs,
 }
@@ -85,9 +88,6 @@ pub(super) struct SourceArgs {
     /// Fetch nothing: what is lacking in the cache is an error
     #[arg(long)]
     offline: bool,
-    /// Take all packages as the mirror has them now
-    #[arg(long)]
-    pub(super) update: bool,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -157,8 +157,7 @@ fn carry_out(args: Args) -> Result<ExitCode> {
     match args.verb {
         Verb::Add(add) => {
             let request = add.source.request(&table, &add.machine, None)?;
-            let done =
-                request.add(&cache, &add.packages, add.source.update, &mut Progress::new().report())?;
+            let done = request.add(&cache, &add.packages, add.update, &mut Progress::new().report())?;
             add.source.told(&request.name(), &done)
         }
         Verb::Rm(rm) => {

@@ -29,6 +29,9 @@ pub const MIRROR: &str = "http://deb.debian.org/debian";
 /// Most bytes of a `Release` file; those of Debian have 0.2 MB.
 const MOST_RELEASE: u64 = 16 << 20;
 
+/// Most bytes of an index, inflated; those of Debian have 56 MB.
+const MOST_INDEX: u64 = 1 << 30;
+
 /// A release of a mirror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -82,8 +85,8 @@ impl Origin {
         })?;
         let packed = self.index(cache, &release, &listed, report)?;
         let wrong = |what: String| Error::failed(format!("the index of {} {what}", self.place()));
-        let text =
-            deb::inflated(&listed.path, &packed).map_err(|what| wrong(format!("cannot be read: {what}")))?;
+        let text = deb::inflated(&listed.path, &packed, MOST_INDEX)
+            .map_err(|what| wrong(format!("cannot be read: {what}")))?;
         let text = String::from_utf8(text).map_err(|_| wrong("is not UTF-8".into()))?;
         let index = Index::parse(&text).map_err(|what| wrong(format!("is not sound: {what}")))?;
         Ok(Loaded { index, release, sha256: listed.sha256, signers })

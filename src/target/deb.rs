@@ -27,11 +27,14 @@ pub fn unpack(bytes: &[u8], unpacking: &Unpacking<'_>) -> Result<()> {
     Err(refuse("it has no member data.tar"))
 }
 
-/// The content of a file that is packed as its name says.
-pub fn inflated(name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
+/// The content of a file that is packed as its name says; `most` bytes of it are taken.
+pub fn inflated(name: &str, bytes: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
-    reader(name, bytes)?.read_to_end(&mut out).map_err(|error: io::Error| error.to_string())?;
-    Ok(out)
+    let there = reader(name, bytes)?.take(most.saturating_add(1)).read_to_end(&mut out);
+    match there.map_err(|error: io::Error| error.to_string())? as u64 {
+        there if there > most => Err(format!("it has more than {most} bytes")),
+        _ => Ok(out),
+    }
 }
 
 /// Debian packs with xz and, before, with gzip (deb-src-pkg(5), deb(5)); others also with zstd, which is refused.
