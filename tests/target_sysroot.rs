@@ -127,6 +127,11 @@ fn what_is_taken_out_goes_with_what_only_it_needed() {
     assert_eq!(archive.list("packages"), [""; 0]);
     let told = refused(&rm(&[]), 2);
     assert!(told.contains("there is no sysroot aarch64-bookworm"), "{told}");
+    let said = done(&archive.crosswheel().args(["sysroot", "ls", "--json"]).output().unwrap());
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&said).unwrap(),
+        serde_json::json!({ "sysroots": [] })
+    );
 }
 
 #[test]

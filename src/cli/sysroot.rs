@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::out::{self, BOLD, DIM, GREEN};
 use crate::build::interrupt;
 use crate::environment;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::target::inventory::list;
 use crate::target::signature::Trust;
 use crate::target::sysroot::{Changed, Request};
@@ -167,27 +167,19 @@ fn carry_out(args: Args) -> Result<ExitCode> {
         }
         Verb::Ls(ls) => {
             let machine = ls.machine.as_deref().map(|name| table.machine(name)).transpose()?;
-            let mut all = sysroot_list(&cache)?;
+            let mut all = list(&cache)?;
             all.retain(|one| machine.is_none_or(|machine| machine.name == one.manifest.machine));
             if ls.json {
                 let value = serde_json::json!({ "sysroots": all.iter().map(as_json).collect::<Vec<_>>() });
                 out::print(|to| writeln!(to, "{value:#}"))?;
+            } else if all.is_empty() {
+                out::print(|to| writeln!(to, "{DIM}none; `crosswheel python add MACHINE` makes one{DIM:#}"))?;
             } else {
                 out::print(|to| all.iter().try_for_each(|one| show(to, one, machine.is_some())))?;
             }
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-fn sysroot_list(cache: &Cache) -> Result<Vec<Sysroot>> {
-    let all = list(cache)?;
-    if all.is_empty() {
-        return Err(
-            Error::failed("there is no sysroot yet").hint("`crosswheel python add MACHINE` makes one")
-        );
-    }
-    Ok(all)
 }
 
 fn show(to: &mut dyn Write, one: &Sysroot, packages: bool) -> io::Result<()> {
