@@ -1,6 +1,8 @@
 //! Every environment variable that crosswheel reads or sets, in one table; the reference is made from it. Those that
 //! a manifest only notes are in [`crate::wheel::manifest`].
 
+use std::path::PathBuf;
+
 use crate::error::{Error, Result};
 
 /// One variable.
@@ -54,6 +56,7 @@ variables! {
     CPATH: Set, "Taken out in a cross build: it names headers of this machine.";
     CPLUS_INCLUDE_PATH: Set, "Likewise.";
     CPP: Both, "The C preprocessor: a path in it is replaced by a name in the shim folder.";
+    CROSSWHEEL_DEBIAN_MIRROR: Read, "Where packages of Debian come from, if --mirror does not say: http, https or file.";
     CROSSWHEEL_PARENT: Set, "For the tool that a call runs, if the call is recorded: its id, so that calls of the shim which the tool makes are known to be inside of it.";
     CXX: Both, "The C++ compiler, likewise.";
     CXX_FOR_BUILD: Set, "In a cross build: this machine's own C++ compiler, likewise.";
@@ -68,6 +71,8 @@ variables! {
     LD: Both, "The linker, likewise.";
     LDCXXSHARED: Both, "The command by which setuptools links C++ extensions, likewise; also set where Python's own names a path.";
     LDSHARED: Both, "The command by which setuptools links extensions, likewise; also set where Python's own names a path.";
+    LD_LIBRARY_PATH: Set, "Taken out for a test of a wheel: what it names is of this machine.";
+    LD_PRELOAD: Set, "Taken out, likewise.";
     LIBRARY_PATH: Set, "Taken out in a cross build: it names libraries of this machine.";
     NM: Both, "The symbol lister: a path in it is replaced by a name in the shim folder.";
     NO_COLOR: Read, "Set to anything: no colours on the terminal.";
@@ -78,15 +83,15 @@ variables! {
     PKG_CONFIG_PATH: Set, "Taken out in a cross build.";
     PKG_CONFIG_SYSROOT_DIR: Set, "Taken out in a cross build.";
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
-    PYTHONHOME: Set, "Taken out in an isolated build.";
-    PYTHONPATH: Both, "Taken out in an isolated build: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";
+    PYTHONHOME: Set, "Taken out in an isolated build, and for a test of a wheel.";
+    PYTHONPATH: Both, "Taken out in an isolated build, and for a test of a wheel: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
     TERM: Read, "`dumb`: no live line.";
     TMPDIR: Both, "Folder of temporary files, by which probes are known. The work area of `build` is made in it, and the build's own lies in the work area.";
-    VIRTUAL_ENV: Set, "The isolated environment of a build.";
-    XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, compilers, plans for `explain`.";
+    VIRTUAL_ENV: Set, "The isolated environment of a build, or of a test of a wheel.";
+    XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, compilers, plans for `explain`, target Pythons and sysroots.";
     _PYTHON_HOST_PLATFORM: Set, "In a cross build: the target's platform, which ends up in the wheel's tag.";
     _PYTHON_SYSCONFIGDATA_NAME: Set, "In a cross build: the module with the target's sysconfig data.";
 }
@@ -101,6 +106,18 @@ pub fn source_date_epoch() -> Result<Option<u64>> {
         Error::usage(format!("SOURCE_DATE_EPOCH is `{}`, which is no number of seconds", text.display()))
             .hint("`git log -1 --format=%ct` gives that of a commit")
     })
+}
+
+/// A folder of our cache: `$XDG_CACHE_HOME/crosswheel/NAME`, or the same under `~/.cache`; `None` if there is no place
+/// for caches.
+#[must_use]
+pub fn cache(name: &str) -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    std::env::var_os(XDG_CACHE_HOME)
+        .map(PathBuf::from)
+        .filter(absolute)
+        .or_else(|| std::env::home_dir().filter(absolute).map(|home| home.join(".cache")))
+        .map(|base| base.join("crosswheel").join(name))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | [`elf`] | what an ELF file says of itself |
 //! | [`gpu`] | AMD GPU code in files: code objects and their targets |
 //! | [`audit`] | a wheel held against the record |
+//! | [`target`] | Pythons, libraries and emulators of other machines; wheels tested on them |
 //! | [`wheel`] | wheels: names, archives, RECORD; tags and metadata changed, content verified |
 //! | [`cli`] | one file a verb; prints, never decides |
 //! | [`finding`] | what findings of audits and of wheels have in common |
@@ -32,6 +33,7 @@ pub mod gpu;
 pub mod hex;
 pub mod process;
 pub mod source;
+pub mod target;
 pub mod toolchain;
 pub mod topology;
 pub mod wheel;

@@ -27,10 +27,14 @@ need clangd clangd
 need clang-tidy clang-tidy
 need aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
 need unzip unzip
+need gpg gnupg
+need gpgv gpgv
+need qemu-aarch64-static qemu-user-static
 need chromium chromium
 need chromedriver chromium-driver
 [ -e /usr/include/python3.11/Python.h ] || missing="$missing python3-dev"
 [ -e /usr/lib/python3.11/venv/__init__.py ] || missing="$missing python3-venv"
+[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring"
 [ -e /usr/bin/python3 ] || missing="$missing python3"
 if [ -n "$missing" ]; then
     sudo=

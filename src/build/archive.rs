@@ -244,7 +244,7 @@ impl Writer<'_> {
 }
 
 /// Where `path`, seen from the folder `home` of a tree, ends up in the tree; `None` if it leaves it.
-fn contained(home: &Path, path: &Path) -> Option<PathBuf> {
+pub(crate) fn contained(home: &Path, path: &Path) -> Option<PathBuf> {
     let mut end = home.to_owned();
     for part in path.components() {
         match part {

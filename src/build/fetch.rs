@@ -54,27 +54,13 @@ pub fn fetch(requirement: &str, python: &Interpreter, area: &WorkArea) -> Result
     let folder = area.root().join("sdist");
     std::fs::create_dir_all(&folder).context("making", &folder)?;
     let mut command = Command::new(&python.executable);
-    command.arg(script).arg(requirement).arg(&folder).arg(cache().unwrap_or_default());
+    command.arg(script).arg(requirement).arg(&folder).arg(environment::cache("sdists").unwrap_or_default());
     match process::answer(&mut command)? {
         Ok(stdout) => serde_json::from_slice(&stdout).map_err(|error| {
             Error::failed(format!("fetching {requirement}: the answer is garbled: {error}"))
         }),
         Err(said) => Err(refused(requirement, python, &said)),
     }
-}
-
-fn cache() -> Option<PathBuf> {
-    cache_folder().map(|folder| folder.join("sdists"))
-}
-
-/// `$XDG_CACHE_HOME/crosswheel`; `None` if there is no place for caches.
-pub(crate) fn cache_folder() -> Option<PathBuf> {
-    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    std::env::var_os(environment::XDG_CACHE_HOME)
-        .map(PathBuf::from)
-        .and_then(absolute)
-        .or_else(|| std::env::home_dir().and_then(absolute).map(|home| home.join(".cache")))
-        .map(|base| base.join("crosswheel"))
 }
 
 fn refused(requirement: &str, python: &Interpreter, said: &str) -> Error {

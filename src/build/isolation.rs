@@ -222,16 +222,36 @@ impl Environment {
             });
         }
         command.args(requirements);
-        let status = process::run_logged(&mut command, log, || {})?;
-        if !status.success() {
-            let what = format!("installing {} with {}", requirements.join(", "), installer.name());
-            let error = process::failure(&what, status, log);
-            return Err(if offline {
+        let done = run(command, &requirements.join(", "), installer, log);
+        done.map_err(|error| {
+            if offline {
                 error.hint("--offline fetches nothing: install from folders that pip knows (find-links), or --no-isolation")
             } else {
                 error
-            });
-        }
-        Ok(())
+            }
+        })
     }
+
+    /// Installs wheels, given by absolute paths, with further options of `pip install`.
+    pub fn install_files(
+        &self,
+        wheels: &[PathBuf],
+        options: &[String],
+        installer: &Installer,
+        log: &Path,
+    ) -> Result<()> {
+        let mut command = installer.command(&self.python);
+        command.args(options).args(wheels);
+        let names: Vec<_> = wheels.iter().map(|wheel| wheel.display().to_string()).collect();
+        run(command, &names.join(", "), installer, log)
+    }
+}
+
+/// Runs an installer to its end.
+fn run(mut command: Command, what: &str, installer: &Installer, log: &Path) -> Result<()> {
+    let status = process::run_logged(&mut command, log, || {})?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(process::failure(&format!("installing {what} with {}", installer.name()), status, log))
 }

@@ -49,9 +49,14 @@ pub fn run(command: &mut Command, tick: &mut dyn FnMut()) -> Result<ExitStatus> 
 
 /// Runs a command whose stdout is an answer; `Err` holds its stderr if it failed.
 pub fn answer(command: &mut Command) -> Result<Result<Vec<u8>, String>> {
+    answer_ticking(command, &mut || {})
+}
+
+/// The same, and `tick` is called while it runs.
+pub fn answer_ticking(command: &mut Command, tick: &mut dyn FnMut()) -> Result<Result<Vec<u8>, String>> {
     let (mut out, mut err) = (temporary()?, temporary()?);
     let (to_out, to_err) = (twin(&out)?, twin(&err)?);
-    let status = run(command.stdout(to_out).stderr(to_err), &mut || {})?;
+    let status = run(command.stdout(to_out).stderr(to_err), tick)?;
     let (stdout, stderr) = (rewound(&mut out)?, rewound(&mut err)?);
     Ok(if status.success() { Ok(stdout) } else { Err(both(&stdout, &stderr)) })
 }

@@ -7,8 +7,12 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 
 use super::session::DEFAULT_PATH;
+use super::sysroot::as_json;
 use crate::environment;
 use crate::error::{Error, Exit, IoContext, Result};
+use crate::target::inventory::list;
+use crate::target::python::is_there;
+use crate::target::{Cache, Sysroot};
 use crate::toolchain::Toolchains;
 use crate::toolchain::session::{Session, SessionOptions};
 use crate::toolchain::survey::{Compiler, Folder, Ground, Snake, Survey, survey};
@@ -58,18 +62,24 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
             })
         },
     });
+    // A cache that cannot be read is no fault of what builds need.
+    let targets = Cache::find().and_then(|cache| list(&cache)).unwrap_or_default();
+    let targets: Vec<Sysroot> = targets.into_iter().filter(is_there).collect();
     let mut out = anstream::stdout().lock();
-    let printed = if args.json { json(&mut out, &found) } else { print(&mut out, &found) };
+    let printed =
+        if args.json { json(&mut out, &found, &targets) } else { print(&mut out, &found, &targets) };
     printed.and_then(|()| out.flush()).context("cannot write", "to stdout")?;
     Ok(ExitCode::from(if found.ready { Exit::Done } else { Exit::Failed } as u8))
 }
 
-fn json(out: &mut impl Write, found: &Survey) -> std::io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, found)?;
+fn json(out: &mut impl Write, found: &Survey, targets: &[Sysroot]) -> std::io::Result<()> {
+    let mut value = serde_json::to_value(found)?;
+    value["target_pythons"] = targets.iter().map(as_json).collect();
+    serde_json::to_writer_pretty(&mut *out, &value)?;
     writeln!(out)
 }
 
-fn print(out: &mut impl Write, found: &Survey) -> std::io::Result<()> {
+fn print(out: &mut impl Write, found: &Survey, targets: &[Sysroot]) -> std::io::Result<()> {
     heading(out, "compilers")?;
     compilers(out, &found.compilers)?;
     if !found.tools.is_empty() {
@@ -98,6 +108,15 @@ fn print(out: &mut impl Write, found: &Survey) -> std::io::Result<()> {
     match &found.uv {
         Some(uv) => line(out, Mark::Good, &format!("uv       {DIM}{}{DIM:#}", uv.display()))?,
         None => line(out, Mark::None, "uv is not there; pip does its work")?,
+    }
+
+    heading(out, "target pythons")?;
+    if targets.is_empty() {
+        line(out, Mark::None, "none; `crosswheel python add MACHINE` fetches one, to test wheels with")?;
+    }
+    for target in targets {
+        let name = format!("{} {}", target.manifest.machine, target.manifest.suite);
+        line(out, Mark::Good, &format!("{name:<19}{DIM}{}{DIM:#}", target.link.display()))?;
     }
 
     heading(out, "machine")?;

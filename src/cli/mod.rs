@@ -15,9 +15,12 @@ mod explain;
 mod log;
 mod manifest;
 mod out;
+mod python;
 pub mod reference;
 mod run;
 mod session;
+mod sysroot;
+mod test;
 mod wheel;
 
 /// Builds Python wheels for families of machines, and shows what every compile did.
@@ -46,6 +49,12 @@ enum Verb {
     Wheel(wheel::Args),
     /// Hold manifests of wheels against the wheels
     Manifest(manifest::Args),
+    /// Test a wheel with a Python of its machine: import it, or run a command
+    Test(Box<test::Args>),
+    /// Pythons of other machines, to build for and to test with
+    Python(python::Args),
+    /// Libraries of other machines, for a build to link
+    Sysroot(sysroot::Args),
     /// Look for compilers, Pythons and caches, and say what is missing
     Doctor(doctor::Args),
     /// Print the reference page, man pages or completions
@@ -66,6 +75,9 @@ pub fn main() -> ExitCode {
         Verb::Audit(args) => audit::run(args),
         Verb::Wheel(args) => wheel::run(args),
         Verb::Manifest(args) => manifest::run(&args),
+        Verb::Test(args) => test::run(&args),
+        Verb::Python(args) => python::run(args),
+        Verb::Sysroot(args) => sysroot::run(args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Reference(args) => reference::run(&args),
     };

@@ -2,14 +2,17 @@
 //! machines, the instruction-set level that it asks of the loader, and which compilers had a hand in it.
 //! Reads only; a damaged part is an absent one.
 
-pub mod dynamic;
-
-pub use dynamic::Dynamic;
+use std::io::Read;
+use std::path::Path;
 
 use crosswheel_shim::elf::Machine;
 use object::elf::{FileHeader32, FileHeader64, GNU_PROPERTY_X86_ISA_1_NEEDED};
 use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind, Object, ObjectSection, ReadRef};
+
+pub mod dynamic;
+
+pub use dynamic::Dynamic;
 
 /// Machines by name, with the first parts of the triples that mean them. The first name of a machine is
 /// the one shown; it is also the one in platform tags of wheels.
@@ -54,6 +57,26 @@ pub fn of_triple(triple: &str) -> Option<Machine> {
         MACHINES.iter().find(|row| row.0 == first || row.4.contains(&first))
     };
     row.map(|(_, number, bits, little, _)| Machine { number: *number, bits: *bits, little: *little })
+}
+
+/// The machine of an ELF file on disk, by its first bytes; `None` if it is none.
+pub fn machine_of_file(path: &Path) -> std::io::Result<Option<Machine>> {
+    // e_ident, e_type and e_machine (gABI, chapter 4).
+    let mut head = [0; 20];
+    let mut file = std::fs::File::open(path)?;
+    match file.read_exact(&mut head) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let bits = match head[4] {
+        1 => 32,
+        2 => 64,
+        _ => return Ok(None),
+    };
+    let little = head[5] == 1;
+    let number = [head[18], head[19]];
+    let number = if little { u16::from_le_bytes(number) } else { u16::from_be_bytes(number) };
+    Ok(head.starts_with(b"\x7fELF").then_some(Machine { number, bits, little }))
 }
 
 /// Marks that tools left in a file.

@@ -12,7 +12,6 @@ use super::super::interpreter::Interpreter;
 use super::super::isolation::{Installer, InstallerChoice};
 use super::super::work::WorkArea;
 use super::super::{Event, Observer, process, tree};
-use crate::build::fetch;
 use crate::environment as vars;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
@@ -113,7 +112,7 @@ fn found(toolchains: &Toolchains, compiler: &str) -> Result<Option<PathBuf>> {
 
 /// Where compilers are kept.
 fn home() -> Option<PathBuf> {
-    fetch::cache_folder().map(|cache| cache.join("compilers"))
+    vars::cache("compilers")
 }
 
 /// The folder of a compiler's own cache.

@@ -211,7 +211,7 @@ fn named(name: &str, topology: Option<&Path>) -> Result<Family> {
         Some(file) => Topology::load(file)?,
         None => Topology::find(Path::new("."))?,
     };
-    topology.family(name).cloned()
+    topology.family(name)
 }
 
 /// Plans all before the first is written: what is refused changes nothing. Every refusal is told.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::audit::expect::of_platform;
 use crate::elf;
 use crate::error::{Error, Result};
-use crate::wheel::Package;
+use crate::wheel::{Finding, Package};
 
 pub mod decide;
 pub mod facts;
@@ -86,6 +86,11 @@ pub fn platform_by(stated: &[String], files: &[Facts], levels: bool) -> Result<P
     };
     let verdict = Verdict::of(&files, libc, &machine, floor, levels);
     Ok(PlatformTags { tags: verdict.tags(), verdict: Some(verdict) })
+}
+
+/// What a wheel needs beyond what its platform tags promise: the findings of [`rule`].
+pub fn held(package: &Package) -> Result<Vec<Finding>> {
+    Ok(findings(&facts::Code::of(package)?.files, &package.name))
 }
 
 /// Whether all tags are of a platform that is known.

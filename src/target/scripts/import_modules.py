@@ -1,0 +1,25 @@
+"""Imports modules one after the other and says how each went.
+
+usage: import_modules.py REPORT MODULE...
+
+REPORT gets a line of JSON before each import, {"begin": MODULE}, so that a crash has a name, and one after it:
+{"module", "seconds", "error"}; `error` is null if all is well. Exit status 1 if one failed.
+"""
+
+import importlib
+import json
+import sys
+import time
+
+failed = False
+with open(sys.argv[1], "w") as report:
+    for name in sys.argv[2:]:
+        print(json.dumps({"begin": name}), file=report, flush=True)
+        start, error = time.perf_counter(), None
+        try:
+            importlib.import_module(name)
+        except BaseException as what:
+            error, failed = "%s: %s" % (type(what).__name__, what), True
+        seconds = round(time.perf_counter() - start, 3)
+        print(json.dumps({"module": name, "seconds": seconds, "error": error}), file=report, flush=True)
+sys.exit(failed)
