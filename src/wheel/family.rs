@@ -115,6 +115,6 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&variant(&family).unwrap().json).unwrap();
         assert_eq!(json["variants"]["gfx90a_xnack"]["amd"]["gfx_arch"][0], "gfx90a");
         assert_eq!(json["default-priorities"]["namespace"][0], "amd");
-        assert!(variant(topology.family("host").unwrap()).is_err());
+        assert!(variant(&topology.family("host").unwrap()).is_err());
     }
 }
