@@ -12,9 +12,15 @@ fuzz_target!(|data: &[u8]| {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     // As it comes, or with a session ahead.
     let head: &[u8] = if data.first().is_some_and(|byte| byte % 2 == 0) { SESSION } else { b"" };
-    file.write_all(head).and_then(|()| file.write_all(b"\n")).and_then(|()| file.write_all(data)).expect("written");
+    file.write_all(head)
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.write_all(data))
+        .expect("written");
     let Ok(log) = Log::open(file.path()) else {
-        assert!(head.is_empty() || String::from_utf8_lossy(data).contains("session"), "a record with its session opens");
+        assert!(
+            head.is_empty() || String::from_utf8_lossy(data).contains("session"),
+            "a record with its session opens"
+        );
         return;
     };
     let _ = (log.counts(), log.failed_work(), log.short_id(), log.damage.sentences());

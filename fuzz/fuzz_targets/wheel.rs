@@ -24,9 +24,13 @@ fuzz_target!(|data: &[u8]| {
         if seen.faults() > 0 {
             return;
         }
-        let package = Package::open(&path).expect("what is sound can be opened");
-        let edits = Edits { python: Some(TagEdit::Set(vec!["py3".into()])), build: Some("1".into()), ..Edits::default() };
-        let Ok(plan) = Plan::new(package, &edits, Some(1_000_000_000)) else { return };
+        Package::open(&path).expect("what is sound can be opened");
+        let edits = Edits {
+            python: Some(TagEdit::Set(vec!["py3".into()])),
+            build: Some("1".into()),
+            ..Edits::default()
+        };
+        let Ok(plan) = Plan::new(&path, &edits, Some(1_000_000_000)) else { return };
         let target = folder.path().join(plan.name.to_string());
         plan.write(&target, &How::default(), &mut |_| ()).expect("it can be written");
         let again = verify::verify(&target).expect("it can be opened");

@@ -2,7 +2,7 @@
 #![no_main]
 
 use crosswheel::wheel::headers::Headers;
-use crosswheel::wheel::metadata::{self, MetadataEdits};
+use crosswheel::wheel::metadata::{self, MetadataEdits, Moved};
 use crosswheel::wheel::{WheelName, check};
 use libfuzzer_sys::fuzz_target;
 
@@ -20,10 +20,15 @@ fuzz_target!(|data: &[u8]| {
         remove: vec!["b".into()],
         name: Some("other".into()),
         version: Some("1.0+local".into()),
+        moved: vec![Moved {
+            from: "demo".into(),
+            name: Some("other".into()),
+            version: Some(("1.0".into(), "1.0+local".into())),
+        }],
     };
-    metadata::edit(&mut headers, &edits, "demo");
+    metadata::edit(&mut headers, &edits);
     let once = headers.render();
     let mut again = Headers::parse(&once).expect("what was edited is read");
-    metadata::edit(&mut again, &edits, "demo");
+    metadata::edit(&mut again, &edits);
     assert_eq!(again.render(), once);
 });

@@ -46,7 +46,10 @@ fn look(data: &[u8]) {
     let content = |entry: &Entry| archive.content(entry, 1 << 20).ok();
     for (old, new) in archive.entries().iter().zip(again.entries()) {
         assert_eq!(archive.name(old), again.name(new));
-        assert_eq!((old.crc, old.size, old.compressed, old.mode()), (new.crc, new.size, new.compressed, new.mode()));
+        assert_eq!(
+            (old.crc, old.size, old.compressed, old.mode()),
+            (new.crc, new.size, new.compressed, new.mode())
+        );
         assert_eq!(content(old), again.content(new, 1 << 20).ok());
     }
 }
