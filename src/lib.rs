@@ -15,6 +15,7 @@
 //! | [`finding`] | what findings of audits and of wheels have in common |
 //! | [`error`] | every failure gathered once, with exit codes and hints |
 //! | [`hex`] | bytes as text |
+//! | [`lock`] | files locked against other runs |
 //! | [`source`] | text files that users write, and errors that point into them |
 //! | [`environment`] | every environment variable that is read or set |
 //! | [`process`] | running a command as if this process were not there |
@@ -31,6 +32,7 @@ pub mod error;
 pub mod finding;
 pub mod gpu;
 pub mod hex;
+pub mod lock;
 pub mod process;
 pub mod source;
 pub mod target;

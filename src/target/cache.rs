@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use super::{Report, Step};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
+use crate::lock::Lock;
 
 /// The folder.
 #[derive(Clone, Debug)]
@@ -27,8 +28,8 @@ pub struct Cache {
 /// What keeps others away while it lives.
 #[derive(Debug)]
 pub struct Guard {
-    #[expect(dead_code, reason = "a lock lasts as long as its file is open")]
-    files: [File; 2],
+    #[expect(dead_code, reason = "a lock lasts as long as it lives")]
+    locks: [Lock; 2],
 }
 
 impl Cache {
@@ -86,13 +87,13 @@ impl Cache {
                 return Err(Error::io("locking", self.root.join(sysroot), &error));
             }
         }
-        Ok(Guard { files: [all, one] })
+        Ok(Guard { locks: [Lock::held(all), Lock::held(one)] })
     }
 
     /// Takes the lock that is needed to remove things; `None` if somebody makes a sysroot now.
-    pub fn lock_alone(&self) -> Result<Option<File>> {
+    pub fn lock_alone(&self) -> Result<Option<Lock>> {
         let all = self.lock_file("all")?;
-        Ok(all.try_lock().is_ok().then_some(all))
+        Ok(all.try_lock().is_ok().then(|| Lock::held(all)))
     }
 
     fn lock_file(&self, name: &str) -> Result<File> {

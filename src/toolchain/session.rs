@@ -33,6 +33,7 @@ use super::python::Python;
 use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
+use crate::lock::Lock;
 use crate::topology::{Family, Policy};
 
 /// The program that stands under every name; built by `build.rs`.
@@ -91,7 +92,7 @@ pub struct Session {
     pub left_out: Vec<(String, LeftOut)>,
     environment: BTreeMap<OsString, Option<OsString>>,
     /// Held as long as the session lives, so that two builds never share one record.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Session {
@@ -223,7 +224,7 @@ fn prepare(dir: &Path) -> Result<PathBuf> {
 }
 
 /// One session at a time in a folder.
-fn lock(dir: &Path) -> Result<File> {
+fn lock(dir: &Path) -> Result<Lock> {
     let path = dir.join("lock");
     let file =
         File::options().create(true).truncate(false).write(true).open(&path).context("cannot open", &path)?;
@@ -232,7 +233,7 @@ fn lock(dir: &Path) -> Result<File> {
         return Err(Error::usage(format!("another session is at work in {}", dir.display()))
             .hint("wait for its end, or choose another folder with `--dir`"));
     }
-    Ok(file)
+    Ok(Lock::held(file))
 }
 
 /// Names of an earlier session are removed from `bin`, so it must not be a folder of the user's.
