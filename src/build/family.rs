@@ -106,6 +106,7 @@ impl Scene<'_> {
             let set = reproducible.variables().into_iter();
             variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
         }
+        cross::packages::restore(area)?;
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
         let maps = self.reproducible.map(|reproducible| profile::Reproducible {
@@ -130,6 +131,7 @@ impl Scene<'_> {
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
         settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -151,7 +153,10 @@ impl Scene<'_> {
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
             report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
-        let wheel = built?;
+        let wheel = built.map_err(|error| match &kit {
+            Some(kit) => kit.explain(error, self.built),
+            None => error,
+        })?;
         // Without its record nobody can say what is in the wheel.
         let record = record?;
         let failed = failed::compiles(&record, self.built, &backend_log);

@@ -1,8 +1,9 @@
 //! What build systems are told of the target in files of their own: Meson's cross and native file, CMake's toolchain
-//! file, configure's site file.
+//! file, configure's site file, and what stands in for running a test of automake's.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::Role;
@@ -43,6 +44,8 @@ pub struct Files {
     pub cmake: PathBuf,
     /// Configure's.
     pub site: PathBuf,
+    /// Skips a test of automake's.
+    pub skip: PathBuf,
 }
 
 impl Files {
@@ -70,7 +73,16 @@ pub fn write(content: &Content<'_>) -> Result<Files> {
         meson_native: put("meson-native.ini", MESON_NATIVE.to_owned())?,
         cmake: put("toolchain.cmake", cmake(content))?,
         site: put("config.site", site(content))?,
+        skip: skip(put("skip-test", SKIP.to_owned())?)?,
     })
+}
+
+/// What automake runs a test by. 77 is the exit status by which a test says that it was skipped.
+const SKIP: &str = "#!/bin/sh\necho \"crosswheel: $1 is for another machine and was not run\"\nexit 77\n";
+
+fn skip(file: PathBuf) -> Result<PathBuf> {
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).context("making executable", &file)?;
+    Ok(file)
 }
 
 const MESON_NATIVE: &str = "[binaries]\nc = 'build-cc'\ncpp = 'build-c++'\n";
