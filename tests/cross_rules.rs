@@ -163,6 +163,8 @@ fn this_machines_folders_and_processors_do_not_reach_the_target() {
         ("-march=native -mtune=native -O2", "-O2"),
         ("-march=armv8-a -O2", "-O2"),
         ("-march=armv8.2-a+fp16", "-mcpu=generic+v8_2a+fullfp16"),
+        ("-march=armv8.2-a+sve+fp16", "-mcpu=generic+v8_2a+sve"),
+        ("-march=armv8.4-a", "-mcpu=generic+v8_4a"),
         ("-march=cortex-a72", "-march=cortex_a72"),
     ] {
         assert_eq!(

@@ -212,7 +212,18 @@ impl Scene<'_> {
     fn cut(&self, wheel: &Path, kit: &Kit, family: &Family, report: &mut FamilyReport) -> Result<PathBuf> {
         let folder = self.area.wheels().join("tagged");
         let epoch = self.reproducible.map(|reproducible| reproducible.epoch);
-        let (wheel, other) = cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch)?;
+        let maps = self.reproducible.map(|reproducible| reproducible.maps.as_slice()).unwrap_or_default();
+        let texts = traces::mapped(wheel, maps)?;
+        if let Some(first) = texts.keys().next() {
+            report.warnings.push(format!(
+                "{} text{} of the wheel named a folder of this build ({first}{}); the name is now one under /usr/src",
+                texts.len(),
+                plural(texts.len(), "s"),
+                if texts.len() == 1 { "" } else { ", …" },
+            ));
+        }
+        let (wheel, other) =
+            cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch, texts)?;
         if let Some(other) = other {
             let what =
                 format!("the backend tagged the wheel {other}, and did not heed _PYTHON_HOST_PLATFORM");
