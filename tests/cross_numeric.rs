@@ -148,6 +148,29 @@ def build():
     assert!(log.contains("crosswheel: ./prog is for another machine and was not run"), "{log}");
 }
 
+#[test]
+fn configure_is_told_the_target_unless_it_is_for_a_tool_of_this_machine() {
+    let home = Home::new();
+    let plan = r#"
+import os, subprocess
+ASK = '. "$CONFIG_SITE"; echo "$host_alias|$build_alias|${cross_compiling-maybe}|$ac_cv_func_malloc_0_nonnull"'
+def said(**more):
+    return subprocess.check_output(["sh", "-eu", "-c", ASK], env=dict(os.environ, **more), text=True).strip()
+def build():
+    assert said() == "aarch64-linux-gnu|x86_64-linux-gnu|yes|yes", said()
+    own = dict(host_alias="arm64-linux-gnu", ac_cv_func_malloc_0_nonnull="no")
+    assert said(**own) == "arm64-linux-gnu|x86_64-linux-gnu|yes|no", said(**own)
+    bare = dict(host_alias="", build_alias="", ac_cv_func_malloc_0_nonnull="")
+    for cc in ("build-cc", "build-cc -O2", "/x/build-cc"):
+        assert said(CC=cc, **bare) == "||maybe|", (cc, said(CC=cc, **bare))
+    from backend import extension
+    return extension()
+"#;
+    home.package("pkg", plan);
+    let args = ["./pkg", "--family", FAMILY, "--out", "out", "--compiler", "gcc", "--no-isolation"];
+    home.build(&args).good();
+}
+
 /// Makes wheels of `numlike`, which has a header and a static library, for these platforms.
 const NUMLIKE: &str = r#"
 import sys, zipfile

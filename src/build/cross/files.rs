@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crosswheel_shim::plan::Role;
 
 use super::super::backend::Backend;
+use super::site;
 use crate::error::{IoContext, Result};
 use crate::toolchain::cross::Cross;
 use crate::topology::Family;
@@ -72,7 +73,7 @@ pub fn write(content: &Content<'_>) -> Result<Files> {
         meson: put("meson-cross.ini", meson(content))?,
         meson_native: put("meson-native.ini", MESON_NATIVE.to_owned())?,
         cmake: put("toolchain.cmake", cmake(content))?,
-        site: put("config.site", site(content))?,
+        site: put("config.site", site::text(&content.family.name, content.cross))?,
         skip: skip(put("skip-test", SKIP.to_owned())?)?,
     })
 }
@@ -150,16 +151,6 @@ fn cmake(content: &Content<'_>) -> String {
         content.module_suffix
     );
     text
-}
-
-/// Read by every configure script at its start: it is told what `--host` would tell it.
-fn site(content: &Content<'_>) -> String {
-    format!(
-        "# For {}.\nhost_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling=yes\n",
-        content.family.name,
-        content.cross.machine.triplet,
-        std::env::consts::ARCH
-    )
 }
 
 /// A path in a string of Meson or CMake, which both escape by a backslash.

@@ -10,7 +10,7 @@
 //! | [`packages`] | headers and static libraries of packages such as numpy |
 //! | [`languages`] | in which languages a source is written |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
-//! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
+//! | [`files`], [`site`] | Meson cross file, CMake toolchain file, configure's site file |
 //!
 //! Build dependencies are installed before, natively: none of the variables that are set here reaches them.
 
@@ -21,6 +21,7 @@ pub mod header;
 pub mod languages;
 pub mod packages;
 pub mod python;
+pub mod site;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
