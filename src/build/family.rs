@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::backend::{Backend, Runner};
+use super::cross::system::{lack, linked};
 use super::cross::{self, Kit};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
@@ -116,6 +117,10 @@ impl Scene<'_> {
                 .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
                 .collect(),
         });
+        if let Some(kit) = &kit {
+            let path = lookup(&variables, vars::PATH);
+            variables.push((vars::PATH.into(), Some(prepended(&kit.programs, path.as_deref()))));
+        }
         let shim = Shim::open(
             family,
             &self.environment.python,
@@ -150,6 +155,9 @@ impl Scene<'_> {
             report.warnings.extend(record.damage.sentences());
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
             report.warnings.extend(shim.left_out(&|name| called.contains(name)));
+        }
+        if let (Some(kit), Ok(record)) = (&kit, &record) {
+            self.libraries(kit, record, built.is_err(), report)?;
         }
         let wheel = built?;
         // Without its record nobody can say what is in the wheel.
@@ -191,6 +199,7 @@ impl Scene<'_> {
         let order = cross::Order {
             family,
             compiler: self.request.compiler.as_deref(),
+            libraries: &self.request.libraries,
             offline: self.request.offline,
             python: self.python,
             environment: self.environment,
@@ -201,6 +210,20 @@ impl Scene<'_> {
             log: &log.join("setup.log"),
         };
         cross::prepare(order, observer).map(Some)
+    }
+
+    /// What was linked of the target's libraries, and what the build looked for in vain.
+    fn libraries(&self, kit: &Kit, record: &Log, failed: bool, report: &mut FamilyReport) -> Result<()> {
+        if let Some(system) = &kit.system {
+            report.libraries = linked::of(record, system);
+            linked::write(system, &report.libraries, &report.log)?;
+        }
+        let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
+        let (said, asked) = (read(&report.log.join("backend.log")), read(&kit.asked));
+        let family = &kit.family;
+        let build = lack::Build { record, said: &said, asked: &asked, source: self.built, family, failed };
+        report.faults.extend(lack::faults(build, || cross::system::index(family)));
+        Ok(())
     }
 
     /// The wheel under the tag of its target; what it links must be as old as that says.
@@ -214,6 +237,10 @@ impl Scene<'_> {
             report.warnings.push(what);
         }
         report.faults.extend(cross::wheel::too_new(&wheel, family)?);
+        report.faults.extend(cross::wheel::outside(&wheel, &report.libraries)?);
+        if let Some(system) = &kit.system {
+            report.faults.extend(cross::wheel::unversioned(&wheel, family, system, &kit.cross.machine)?);
+        }
         Ok(wheel)
     }
 
