@@ -74,6 +74,7 @@ variables! {
     LD_LIBRARY_PATH: Set, "Taken out for a test of a wheel: what it names is of this machine.";
     LD_PRELOAD: Set, "Taken out, likewise.";
     LIBRARY_PATH: Set, "Taken out in a cross build: it names libraries of this machine.";
+    MAKEFLAGS: Both, "In a cross build, also: automake's LOG_COMPILER, so that `make check` skips tests that would run on the target.";
     NM: Both, "The symbol lister: a path in it is replaced by a name in the shim folder.";
     NO_COLOR: Read, "Set to anything: no colours on the terminal.";
     OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";

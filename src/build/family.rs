@@ -109,6 +109,7 @@ impl Scene<'_> {
             let set = reproducible.variables().into_iter();
             variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
         }
+        cross::packages::restore(area)?;
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
         let maps = self.reproducible.map(|reproducible| profile::Reproducible {
@@ -137,6 +138,7 @@ impl Scene<'_> {
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
         settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -158,6 +160,10 @@ impl Scene<'_> {
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
             report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
+        let built = built.map_err(|error| match &kit {
+            Some(kit) => kit.explain(error, self.built),
+            None => error,
+        });
         let said = std::fs::read(&backend_log).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         if let (Some(kit), Ok(record)) = (&kit, &record) {
@@ -284,7 +290,18 @@ impl Scene<'_> {
     fn cut(&self, wheel: &Path, kit: &Kit, family: &Family, report: &mut FamilyReport) -> Result<PathBuf> {
         let folder = self.area.wheels().join("tagged");
         let epoch = self.reproducible.map(|reproducible| reproducible.epoch);
-        let (wheel, other) = cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch)?;
+        let maps = self.reproducible.map(|reproducible| reproducible.maps.as_slice()).unwrap_or_default();
+        let texts = traces::mapped(wheel, maps)?;
+        if let Some(first) = texts.keys().next() {
+            report.warnings.push(format!(
+                "{} text{} of the wheel named a folder of this build ({first}{}); the name is now one under /usr/src",
+                texts.len(),
+                plural(texts.len(), "s"),
+                if texts.len() == 1 { "" } else { ", …" },
+            ));
+        }
+        let (wheel, other) =
+            cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch, texts)?;
         if let Some(other) = other {
             let what =
                 format!("the backend tagged the wheel {other}, and did not heed _PYTHON_HOST_PLATFORM");

@@ -1,13 +1,15 @@
 //! What build systems are told of the target in files of their own: Meson's cross and native file, CMake's toolchain
-//! file, configure's site file.
+//! file, configure's site file, and what stands in for running a test of automake's.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::Role;
 
 use super::super::backend::Backend;
+use super::site;
 use super::system::View;
 use crate::error::{IoContext, Result};
 use crate::toolchain::cross::Cross;
@@ -46,6 +48,8 @@ pub struct Files {
     pub cmake: PathBuf,
     /// Configure's.
     pub site: PathBuf,
+    /// Skips a test of automake's.
+    pub skip: PathBuf,
 }
 
 impl Files {
@@ -72,8 +76,17 @@ pub fn write(content: &Content<'_>) -> Result<Files> {
         meson: put("meson-cross.ini", meson(content))?,
         meson_native: put("meson-native.ini", MESON_NATIVE.to_owned())?,
         cmake: put("toolchain.cmake", cmake(content))?,
-        site: put("config.site", site(content))?,
+        site: put("config.site", site::text(&content.family.name, content.cross))?,
+        skip: skip(put("skip-test", SKIP.to_owned())?)?,
     })
+}
+
+/// What automake runs a test by. 77 is the exit status by which a test says that it was skipped.
+const SKIP: &str = "#!/bin/sh\necho \"crosswheel: $1 is for another machine and was not run\"\nexit 77\n";
+
+fn skip(file: PathBuf) -> Result<PathBuf> {
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).context("making executable", &file)?;
+    Ok(file)
 }
 
 const MESON_NATIVE: &str = "[binaries]\nc = 'build-cc'\ncpp = 'build-c++'\n";
@@ -149,16 +162,6 @@ fn cmake(content: &Content<'_>) -> String {
         content.module_suffix
     );
     text
-}
-
-/// Read by every configure script at its start: it is told what `--host` would tell it.
-fn site(content: &Content<'_>) -> String {
-    format!(
-        "# For {}.\nhost_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling=yes\n",
-        content.family.name,
-        content.cross.machine.triplet,
-        std::env::consts::ARCH
-    )
 }
 
 /// A path in a string of Meson or CMake, which both escape by a backslash.

@@ -7,9 +7,11 @@
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
+//! | [`packages`] | headers and static libraries of packages such as numpy |
+//! | [`languages`] | in which languages a source is written |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`system`] | libraries of the target that a package links |
-//! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
+//! | [`files`], [`site`] | Meson cross file, CMake toolchain file, configure's site file |
 //!
 //! Build dependencies are installed before, natively: none of the variables that are set here reaches them.
 
@@ -17,12 +19,17 @@ pub mod assumptions;
 pub mod compiler;
 pub mod files;
 pub mod header;
+pub mod languages;
+pub mod packages;
 pub mod python;
+pub mod site;
 pub mod system;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+
+use crosswheel_shim::plan::Role;
 
 use super::backend::Backend;
 use super::interpreter::Interpreter;
@@ -84,6 +91,8 @@ pub struct Kit {
     pub programs: PathBuf,
     /// What pkg-config was asked.
     pub asked: PathBuf,
+    /// What is to be known of all this.
+    pub remarks: Vec<String>,
 }
 
 /// Folders of a kit in the work area.
@@ -95,6 +104,22 @@ struct Places {
     system: PathBuf,
     /// Programs ahead of this machine's.
     programs: PathBuf,
+}
+
+impl Kit {
+    /// A failure of the backend, with what may be behind it: a language that the compiler does not know.
+    #[must_use]
+    pub fn explain(&self, error: Error, source: &Path) -> Error {
+        let Some(mend) = self.cross.mend(Role::Fortran).filter(|_| error.hint.is_none()) else {
+            return error;
+        };
+        // The build has failed in any case; what cannot be read here explains nothing.
+        let found = languages::first(source, &languages::FORTRAN).ok().flatten();
+        match found {
+            Some(file) => error.hint(format!("{} is Fortran: {mend}", file.display())),
+            None => error,
+        }
+    }
 }
 
 /// Prepares a build for a family's target.
@@ -149,9 +174,11 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         folder: &places.root,
         module_suffix: &made.suffix,
     })?;
+    let mut remarks = Vec::new();
     // The sysconfig data must also be found by a Python that looks at no variables.
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
+        remarks.extend(packages::replace(&order, &cross.machine, &facts)?);
     }
     let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
     variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
@@ -168,6 +195,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system,
         programs: places.programs,
         asked,
+        remarks,
     })
 }
 
@@ -206,6 +234,14 @@ fn build_variables(
         (vars::CPLUS_INCLUDE_PATH.into(), None),
         (vars::LIBRARY_PATH.into(), None),
     ];
+    // Autotools' own tests of what they built, as packages run them by `make check`, would fail here. make knows no
+    // name with a space.
+    if !files.skip.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace) {
+        let mut flags = std::env::var_os(vars::MAKEFLAGS).unwrap_or_default();
+        flags.push(" LOG_COMPILER=");
+        flags.push(&files.skip);
+        all.push((vars::MAKEFLAGS.into(), Some(flags)));
+    }
     // Also for a Python that is not the environment's. What the user's own names is not isolated.
     let mut path = OsString::from(&places.python);
     let before =
