@@ -29,6 +29,8 @@ pub struct Content<'a> {
     pub system: &'a Path,
     /// The folders in it, if there are any.
     pub view: Option<&'a View>,
+    /// Folders in which the package builds what it brings itself.
+    pub own: [&'a Path; 2],
     /// Where the files go.
     pub folder: &'a Path,
     /// What ends the name of an extension module.
@@ -123,11 +125,9 @@ fn cmake(content: &Content<'_>) -> String {
     if content.cross.command(Role::Fortran).is_some() {
         text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");
     }
-    let (system, packages) = (quoted(content.system, '"'), quoted(content.packages, '"'));
-    let _ = write!(
-        text,
-        "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n"
-    );
+    let roots = [content.system, content.packages, content.own[0], content.own[1]];
+    let roots = roots.map(|root| quoted(root, '"')).join(" ");
+    let _ = write!(text, "set(CMAKE_FIND_ROOT_PATH {roots})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n");
     if content.view.is_some() {
         // Debian's folder for libraries of a machine, which CMake learns of only from some compilers.
         let _ = writeln!(text, "set(CMAKE_LIBRARY_ARCHITECTURE {})", machine.multiarch);

@@ -70,7 +70,7 @@ pub fn faults(build: Build<'_>, index: impl FnOnce() -> Option<Index>) -> Vec<Fa
             _ => lacks.extend(build.header(call)),
         }
     }
-    if lacks.is_empty() && build.failed {
+    if build.failed && build.record.failed_work().is_empty() {
         lacks = build.configured();
     }
     let index = if lacks.is_empty() { None } else { index() };
