@@ -13,7 +13,7 @@
 //! | [`reproducible`] | what makes two builds give the same bytes |
 //! | `setup` | all that comes before the first family |
 //! | [`family`] | one family: shim, build, record, audit, wheel |
-//! | [`failed`] | compiles that failed although the backend is content |
+//! | [`failed`], [`attempts`], [`foreign`] | what went wrong: compiles that failed, programs of the target that were run, files of other machines |
 //! | [`deliver`], [`traces`] | the wheel into its folder; names of our folders left in it |
 //! | [`report`] | what is told at the end |
 //! | [`work`], [`process`], [`interrupt`] | the work area, commands, signals |
@@ -22,12 +22,14 @@
 //! an [`Observer`] is told what happens.
 
 pub mod archive;
+pub mod attempts;
 pub mod backend;
 pub mod cross;
 pub mod deliver;
 pub mod failed;
 pub mod family;
 pub mod fetch;
+pub mod foreign;
 pub mod hunks;
 pub mod interpreter;
 pub mod interrupt;

@@ -10,8 +10,12 @@ use object::{Endianness, FileKind, ReadRef, SymbolIndex};
 /// Symbols that a library defines with a version, each with all its versions.
 pub fn versioned<'d, R: ReadRef<'d>>(data: R) -> BTreeMap<String, BTreeSet<String>> {
     let read = match FileKind::parse(data) {
-        Ok(FileKind::Elf32) => FileHeader32::<Endianness>::parse(data).ok().and_then(|header| of(header, data)),
-        Ok(FileKind::Elf64) => FileHeader64::<Endianness>::parse(data).ok().and_then(|header| of(header, data)),
+        Ok(FileKind::Elf32) => {
+            FileHeader32::<Endianness>::parse(data).ok().and_then(|header| of(header, data))
+        }
+        Ok(FileKind::Elf64) => {
+            FileHeader64::<Endianness>::parse(data).ok().and_then(|header| of(header, data))
+        }
         _ => None,
     };
     read.unwrap_or_default()

@@ -63,6 +63,10 @@ pub(super) struct CompilerRow {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MachineRow {
+    pub debian: Option<String>,
+    pub qemu: Option<String>,
+    #[serde(default)]
+    pub loader: BTreeMap<String, String>,
     pub triplet: BTreeMap<String, String>,
     pub multiarch: BTreeMap<String, String>,
     pub meson: MesonRow,

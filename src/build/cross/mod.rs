@@ -147,6 +147,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system: &places.system,
         view: system.as_ref().map(|system| &system.view),
         own: [&order.area.source_home(), &order.area.temporary()],
+        tools: &order.area.shims().join("bin"),
         folder: &places.root,
         module_suffix: &made.suffix,
     })?;

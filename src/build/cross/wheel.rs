@@ -79,7 +79,9 @@ pub fn outside(wheel: &Path, linked: &[Linked]) -> Result<Vec<Fault>> {
             "link it statically, or put it into the wheel: `auditwheel repair` does, where it finds the library"
         };
         Fault {
-            message: format!("{member} needs {library}{of}, which is neither in the wheel nor allowed by {tag}"),
+            message: format!(
+                "{member} needs {library}{of}, which is neither in the wheel nor allowed by {tag}"
+            ),
             hint: Some(hint.to_owned()),
         }
     };

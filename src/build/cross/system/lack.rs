@@ -97,7 +97,9 @@ impl Build<'_> {
                 Some(name) => Some(name.to_owned()),
                 None => None,
             };
-            names.extend(name.filter(|name| missing.contains(name) && !OF_THE_COMPILER.contains(&name.as_str())));
+            names.extend(
+                name.filter(|name| missing.contains(name) && !OF_THE_COMPILER.contains(&name.as_str())),
+            );
         }
         let looked = looked(&detail, "host-libraries");
         let lack = |name: String| Lack {
@@ -148,13 +150,14 @@ impl Build<'_> {
             .filter_map(|path| path.file_name())
             .map(|name| format!("{}:", name.to_string_lossy()))
             .collect();
-        let mut lines = self.said.lines().filter(|line| files.iter().any(|file| line.contains(file.as_str())));
+        let mut lines =
+            self.said.lines().filter(|line| files.iter().any(|file| line.contains(file.as_str())));
         let header = lines.find_map(|line| between(line, &COMPILERS).into_iter().next())?;
         // What lies in the package is not for others to bring.
         let name = Path::new(&header).file_stem()?.to_string_lossy().into_owned();
-        let source = inputs.first().map_or_else(PathBuf::new, |path| {
-            path.strip_prefix(self.source).unwrap_or(path).to_owned()
-        });
+        let source = inputs
+            .first()
+            .map_or_else(PathBuf::new, |path| path.strip_prefix(self.source).unwrap_or(path).to_owned());
         let looked = self.record.detail(call).map(|detail| looked(&detail, "host-headers")).unwrap_or_default();
         Some(Lack {
             message: format!(
@@ -179,7 +182,10 @@ impl Build<'_> {
             .collect();
         if lacks.is_empty() {
             let asked = pkg_config::lacking(self.asked).into_iter().map(|name| Lack {
-                message: format!("the build asked pkg-config for {name}, which it does not have for {}", self.machine()),
+                message: format!(
+                    "the build asked pkg-config for {name}, which it does not have for {}",
+                    self.machine()
+                ),
                 name,
             });
             lacks.extend(asked);
@@ -214,7 +220,9 @@ fn between(text: &str, marks: &[(&str, &str)]) -> BTreeSet<String> {
         for rest in text.split(start).skip(1) {
             let word = rest.split_once(end).map_or(rest, |(word, _)| word);
             let word = word.split(char::is_whitespace).next().unwrap_or_default();
-            let is_whole = rest.get(word.len()..).is_some_and(|rest| rest.trim_start_matches(' ').starts_with(end.trim_start()));
+            let is_whole = rest
+                .get(word.len()..)
+                .is_some_and(|rest| rest.trim_start_matches(' ').starts_with(end.trim_start()));
             if !word.is_empty() && (is_whole || *end == "\n") {
                 out.insert(word.to_owned());
             }
@@ -262,7 +270,9 @@ fn package(name: &str, index: &Index) -> Option<String> {
         .names()
         .filter(|name| {
             let rest = name.strip_suffix("-dev").map(|name| name.strip_prefix("lib").unwrap_or(name));
-            let rest = rest.and_then(|name| name.strip_prefix(stem.as_str()).or_else(|| name.strip_prefix(&format!("lib{stem}"))));
+            let rest = rest.and_then(|name| {
+                name.strip_prefix(stem.as_str()).or_else(|| name.strip_prefix(&format!("lib{stem}")))
+            });
             rest.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
         })
         .collect();
@@ -276,7 +286,9 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_read_from_what_linkers_and_compilers_say() {
-        let all = |text: &str, marks: &[(&str, &str)]| between(text, marks).into_iter().collect::<Vec<_>>().join(" ");
+        let all = |text: &str, marks: &[(&str, &str)]| {
+            between(text, marks).into_iter().collect::<Vec<_>>().join(" ")
+        };
         let said = "/usr/bin/ld: cannot find -lffi: No such file or directory\nld.lld: error: unable to find library -lzmq\n\
                     error: unable to find dynamic system library 'jpeg' using strategy 'paths_first'. searched paths:";
         assert_eq!(all(said, &LINKERS), "ffi jpeg zmq");
@@ -291,16 +303,29 @@ mod tests {
     #[test]
     fn the_package_is_guessed_by_the_name_of_the_library() {
         let entry = |(name, more): &(&str, &str)| {
-            format!("Package: {name}\nVersion: 1\nFilename: p/{name}.deb\nSize: 1\nSHA256: {}\n{more}\n", "a".repeat(64))
+            format!(
+                "Package: {name}\nVersion: 1\nFilename: p/{name}.deb\nSize: 1\nSHA256: {}\n{more}\n",
+                "a".repeat(64)
+            )
         };
         let all = [
-            ("libffi-dev", ""), ("libzmq3-dev", ""), ("zlib1g-dev", "Provides: libz-dev\n"), ("libjpeg-dev", ""),
-            ("libjpeg62-turbo-dev", ""), ("libzmqpp-dev", ""),
+            ("libffi-dev", ""),
+            ("libzmq3-dev", ""),
+            ("zlib1g-dev", "Provides: libz-dev\n"),
+            ("libjpeg-dev", ""),
+            ("libjpeg62-turbo-dev", ""),
+            ("libzmqpp-dev", ""),
         ];
         let index = Index::parse(&all.iter().map(entry).collect::<Vec<_>>().join("\n")).expect("an index");
         for (name, found) in [
-            ("ffi", Some("libffi-dev")), ("libffi", Some("libffi-dev")), ("z", Some("zlib1g-dev")), ("zlib", Some("zlib1g-dev")),
-            ("ZLIB", Some("zlib1g-dev")), ("zmq", Some("libzmq3-dev")), ("jpeg", Some("libjpeg-dev")), ("nothing", None),
+            ("ffi", Some("libffi-dev")),
+            ("libffi", Some("libffi-dev")),
+            ("z", Some("zlib1g-dev")),
+            ("zlib", Some("zlib1g-dev")),
+            ("ZLIB", Some("zlib1g-dev")),
+            ("zmq", Some("libzmq3-dev")),
+            ("jpeg", Some("libjpeg-dev")),
+            ("nothing", None),
         ] {
             assert_eq!(package(name, &index).as_deref(), found, "{name}");
         }

@@ -149,7 +149,9 @@ fn folder(named: &Path, machine: &Machine) -> Result<Chosen> {
     };
     if !place.is_dir() {
         let error = Error::usage(format!("there is no system root {}", named.display()));
-        return Err(error.hint("a folder, or a name that `crosswheel sysroot ls` shows, such as aarch64-bookworm"));
+        return Err(
+            error.hint("a folder, or a name that `crosswheel sysroot ls` shows, such as aarch64-bookworm")
+        );
     }
     let root = fs::canonicalize(&place).context("looking at", &place)?;
     if !root.join(MANIFEST).is_file() {
@@ -189,7 +191,9 @@ fn debian(wanted: &Wanted, family: &Family, offline: bool, observer: &mut dyn Ob
     let mut last = String::new();
     let mut told = |step: Step| {
         let text = match step {
-            Step::Fetching { what, .. } => format!("fetching {what} of Debian {} for {}", suite.name, machine.name),
+            Step::Fetching { what, .. } => {
+                format!("fetching {what} of Debian {} for {}", suite.name, machine.name)
+            }
             Step::Unpacking { packages } => format!("unpacking {packages} packages"),
             Step::Waiting => "waiting for another crosswheel that works on this sysroot".to_owned(),
         };
@@ -206,8 +210,11 @@ fn debian(wanted: &Wanted, family: &Family, offline: bool, observer: &mut dyn Ob
     };
     let chosen = sysroot.closure(&wanted.packages, &table);
     if chosen.is_empty() {
-        return Err(Error::usage(format!("{} are what a compiler brings itself", wanted.packages.join(", ")))
-            .hint("name the packages that yours links, such as libffi-dev"));
+        return Err(Error::usage(format!(
+            "{} are what a compiler brings itself",
+            wanted.packages.join(", ")
+        ))
+        .hint("name the packages that yours links, such as libffi-dev"));
     }
     of_packages(&sysroot, chosen, &table)
 }
@@ -217,8 +224,11 @@ fn of_packages(sysroot: &Sysroot, held: Vec<&Held>, table: &Table) -> Result<Cho
     let package = |one: &Held| {
         let files = cache.package(&one.sha256, &skipped);
         if !files.is_dir() {
-            return Err(Error::failed(format!("the package {} {} is not in the cache any more", one.name, one.version))
-                .hint(format!("`crosswheel sysroot add {} {} --update`", sysroot.manifest.machine, one.name)));
+            return Err(Error::failed(format!(
+                "the package {} {} is not in the cache any more",
+                one.name, one.version
+            ))
+            .hint(format!("`crosswheel sysroot add {} {} --update`", sysroot.manifest.machine, one.name)));
         }
         let (name, version, sha256) = (one.name.clone(), one.version.clone(), one.sha256.clone());
         Ok(Package { name, version, sha256, files })
@@ -238,8 +248,13 @@ fn own_headers(own: Own<'_>) -> Result<Vec<PathBuf>> {
     let said = String::from_utf8_lossy(&output.stderr);
     let list = said.split_once("#include <...> search starts here:").map_or("", |(_, list)| list);
     let list = list.split_once("End of search list.").map_or("", |(list, _)| list);
-    let of_this_machine = |path: &PathBuf| path.starts_with("/usr/include") || path.starts_with("/usr/local/include");
-    Ok(list.lines().map(|line| PathBuf::from(line.trim())).filter(|path| path.is_absolute() && !of_this_machine(path)).collect())
+    let of_this_machine =
+        |path: &PathBuf| path.starts_with("/usr/include") || path.starts_with("/usr/local/include");
+    Ok(list
+        .lines()
+        .map(|line| PathBuf::from(line.trim()))
+        .filter(|path| path.is_absolute() && !of_this_machine(path))
+        .collect())
 }
 
 impl System {

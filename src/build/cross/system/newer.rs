@@ -16,7 +16,9 @@ const LIBRARIES: [&str; 3] = ["libc.so.6", "libc.so.6.1", "libm.so.6"];
 /// Symbols of the root's glibc that are newer than the family's, with the version that they came in.
 #[must_use]
 pub fn symbols(system: &System, family: &Family, multiarch: &str) -> BTreeMap<String, LibcVersion> {
-    let Some(asked) = family.libc_version.filter(|_| family.target.libc == "gnu") else { return BTreeMap::new() };
+    let Some(asked) = family.libc_version.filter(|_| family.target.libc == "gnu") else {
+        return BTreeMap::new();
+    };
     let folders = ["usr/lib", "lib", "usr/lib64", "lib64"];
     let places = folders.iter().flat_map(|folder| [Path::new(folder).join(multiarch), folder.into()]);
     let mut out = BTreeMap::new();

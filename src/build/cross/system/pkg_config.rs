@@ -17,7 +17,10 @@ const NAMES: [&str; 2] = ["pkg-config", "pkgconf"];
 /// has to put a system root in front of them, which the versions of pkg-config do in different ways.
 pub(super) fn moved(text: &str, root: &Path, view: &Path) -> String {
     let (root, view) = (root.to_string_lossy(), view.to_string_lossy());
-    let place = |path: &str| match path.strip_prefix(&*root).filter(|rest| root.len() > 1 && (rest.is_empty() || rest.starts_with('/'))) {
+    let place = |path: &str| match path
+        .strip_prefix(&*root)
+        .filter(|rest| root.len() > 1 && (rest.is_empty() || rest.starts_with('/')))
+    {
         Some(rest) => format!("{view}{rest}"),
         None => format!("{view}{path}"),
     };
@@ -58,7 +61,8 @@ pub(super) fn write(
 ) -> Result<()> {
     fs::create_dir_all(folder).context("making", folder)?;
     let list: Vec<String> = folders.iter().map(|folder| folder.to_string_lossy().into_owned()).collect();
-    let mut text = String::from("#!/bin/sh\n# This machine's pkg-config, for libraries of the target alone.\n");
+    let mut text =
+        String::from("#!/bin/sh\n# This machine's pkg-config, for libraries of the target alone.\n");
     // Writing to a string cannot fail.
     let _ = write!(
         text,

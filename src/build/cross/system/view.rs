@@ -24,14 +24,51 @@ const FOLDERS: [&str; 5] = ["include", "lib64", "lib", "share/pkgconfig", "share
 
 /// Folders that hold nothing that a package links, by the beginnings of their names.
 const PASSED_OVER: [&str; 11] = [
-    "audit", "c++", "gcc", "gconv", "modules", "perl", "python", "ruby", "systemd", "terminfo", "tmpfiles.d",
+    "audit",
+    "c++",
+    "gcc",
+    "gconv",
+    "modules",
+    "perl",
+    "python",
+    "ruby",
+    "systemd",
+    "terminfo",
+    "tmpfiles.d",
 ];
 
 /// Libraries that a compiler brings (glibc, gcc), without `lib` and what is behind the name.
 pub(super) const OF_THE_COMPILER: [&str; 30] = [
-    "BrokenLocale", "anl", "asan", "atomic", "c", "c++", "c++abi", "c_malloc_debug", "c_nonshared", "dl", "g", "gcc",
-    "gcc_eh", "gcc_s", "gomp", "itm", "m", "mcheck", "memusage", "mvec", "pthread", "pthread_nonshared", "resolv", "rt",
-    "ssp_nonshared", "stdc++", "supc++", "thread_db", "unwind", "util",
+    "BrokenLocale",
+    "anl",
+    "asan",
+    "atomic",
+    "c",
+    "c++",
+    "c++abi",
+    "c_malloc_debug",
+    "c_nonshared",
+    "dl",
+    "g",
+    "gcc",
+    "gcc_eh",
+    "gcc_s",
+    "gomp",
+    "itm",
+    "m",
+    "mcheck",
+    "memusage",
+    "mvec",
+    "pthread",
+    "pthread_nonshared",
+    "resolv",
+    "rt",
+    "ssp_nonshared",
+    "stdc++",
+    "supc++",
+    "thread_db",
+    "unwind",
+    "util",
 ];
 
 /// What a build is told besides headers and libraries, by the ends of their names.
@@ -107,9 +144,14 @@ pub(super) fn make(
         }
     }
     let all = |folders: &[&str], inside: &[&str]| {
-        let places = BASES.iter().flat_map(|base| folders.iter().map(move |folder| into.join(base).join(folder)));
-        let places = places.flat_map(|place| inside.iter().map(move |more| place.join(more)).collect::<Vec<_>>());
-        places.filter(|place| place.is_dir()).map(|place| place.components().collect()).collect::<Vec<PathBuf>>()
+        let places =
+            BASES.iter().flat_map(|base| folders.iter().map(move |folder| into.join(base).join(folder)));
+        let places =
+            places.flat_map(|place| inside.iter().map(move |more| place.join(more)).collect::<Vec<_>>());
+        places
+            .filter(|place| place.is_dir())
+            .map(|place| place.components().collect())
+            .collect::<Vec<PathBuf>>()
     };
     let has_library = |folder: &PathBuf| {
         let inside = |place: &PathBuf| into.join(place).parent() == Some(folder);
@@ -139,8 +181,11 @@ fn check(found: &Found, trees: &[Tree], machine: &Machine, libc: &str) -> Result
         .hint(HINT));
     }
     if found.files.is_empty() {
-        return Err(Error::usage(format!("the system root {root} has no headers and no libraries for {}", machine.name))
-            .hint("it is a folder with `usr/include` and `usr/lib`, or with `include` and `lib`"));
+        return Err(Error::usage(format!(
+            "the system root {root} has no headers and no libraries for {}",
+            machine.name
+        ))
+        .hint("it is a folder with `usr/include` and `usr/lib`, or with `include` and `lib`"));
     }
     match found.libcs.first() {
         Some(there) if !found.libcs.contains(libc) => Err(Error::usage(format!(
@@ -202,7 +247,8 @@ impl Looking<'_> {
             return false;
         }
         // What cannot be read has no machine; a linker script has none either.
-        let read = if name.ends_with(".a") { elf::machine_of_archive(real) } else { elf::machine_of_file(real) };
+        let read =
+            if name.ends_with(".a") { elf::machine_of_archive(real) } else { elf::machine_of_file(real) };
         let machine = read.ok().flatten();
         match machine.filter(|machine| Some(*machine) != elf::of_triple(&self.machine.name)) {
             Some(foreign) => {
@@ -250,7 +296,9 @@ fn file_name(path: &Path) -> String {
 fn leave_shared_out(files: &mut BTreeMap<PathBuf, PathBuf>) {
     let shared: Vec<PathBuf> = files
         .keys()
-        .filter(|place| place.extension() == Some(OsStr::new("so")) && files.contains_key(&place.with_extension("a")))
+        .filter(|place| {
+            place.extension() == Some(OsStr::new("so")) && files.contains_key(&place.with_extension("a"))
+        })
         .cloned()
         .collect();
     for place in shared {
