@@ -14,6 +14,7 @@ use super::cross::{self, Kit};
 use super::foreign::{self, Origin, Places};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
+use super::pep440::normalized_name;
 use super::report::{Calls, FamilyReport, Fault};
 use super::reproducible::Reproducible;
 use super::shim::Shim;
@@ -136,6 +137,9 @@ impl Scene<'_> {
         variables.extend(shim.variables());
         variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
+        if kit.is_some() {
+            settings.extend(self.own_settings(observer));
+        }
         settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
         report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
@@ -263,6 +267,19 @@ impl Scene<'_> {
             log: &log.join("setup.log"),
         };
         cross::prepare(order, observer).map(Some)
+    }
+
+    /// What the topology says of this package, less what the user says.
+    fn own_settings(&self, observer: &mut dyn Observer) -> Vec<(String, String)> {
+        let name = self.source.name.as_deref().map(normalized_name);
+        let Some(package) = name.and_then(|name| self.request.packages.get(&name)) else { return Vec::new() };
+        let by_user = |key: &String| self.request.config_settings.iter().any(|(other, _)| other == key);
+        let settings: Vec<_> =
+            package.config_settings.iter().filter(|(key, _)| !by_user(key)).cloned().collect();
+        for (key, value) in &settings {
+            observer.event(Event::Note(&format!("built with {key}={value}: {}", package.why)));
+        }
+        settings
     }
 
     /// What was linked of the target's libraries, and what the build looked for in vain.

@@ -46,6 +46,7 @@ pub mod traces;
 pub mod tree;
 pub mod work;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ use source::Origin;
 use work::WorkArea;
 
 use crate::error::{Error, IoContext, Result};
-use crate::topology::Family;
+use crate::topology::{self, Family};
 
 /// What a build writes into a log folder, besides a wheel that was rejected.
 const LOG_FILES: [&str; 5] =
@@ -85,6 +86,8 @@ pub struct Request {
     pub no_isolation: bool,
     /// Settings for the backend.
     pub config_settings: Vec<(String, String)>,
+    /// Settings of packages that are built for another machine, by normalised name; those above go first.
+    pub packages: BTreeMap<String, topology::Package>,
     /// Folder of patches; it must be there if it is named.
     pub patches: Option<PathBuf>,
     /// Leave time and folder names as they are.

@@ -159,6 +159,7 @@ fn request(args: Args) -> Result<Request> {
         },
         no_isolation: args.no_isolation,
         config_settings,
+        packages: topology.packages()?,
         patches: args.patches.or_else(default_patches),
         not_reproducible: args.no_reproducible,
         keep: args.keep,

@@ -31,6 +31,10 @@ pub struct Content<'a> {
     pub system: &'a Path,
     /// The folders in it, if there are any.
     pub view: Option<&'a View>,
+    /// Folders in which the package builds what it brings itself.
+    pub own: [&'a Path; 2],
+    /// Where the names of tools will be.
+    pub tools: &'a Path,
     /// Where the files go.
     pub folder: &'a Path,
     /// What ends the name of an extension module.
@@ -129,18 +133,20 @@ fn meson(content: &Content<'_>) -> String {
 
 fn cmake(content: &Content<'_>) -> String {
     let machine = &content.cross.machine;
+    // By their paths: CMake looks for a name in CMAKE_PREFIX_PATH first, and would find this machine's there.
+    let tool = |name: &str| quoted(&content.tools.join(name), '"');
     let mut text = format!(
-        "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_C_COMPILER cc)\nset(CMAKE_CXX_COMPILER c++)\n",
-        machine.name
+        "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_C_COMPILER {})\nset(CMAKE_CXX_COMPILER {})\n",
+        machine.name,
+        tool("cc"),
+        tool("c++")
     );
     if content.cross.command(Role::Fortran).is_some() {
-        text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");
+        let _ = writeln!(text, "set(CMAKE_Fortran_COMPILER {})", tool("gfortran"));
     }
-    let (system, packages) = (quoted(content.system, '"'), quoted(content.packages, '"'));
-    let _ = write!(
-        text,
-        "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n"
-    );
+    let roots = [content.system, content.packages, content.own[0], content.own[1]];
+    let roots = roots.map(|root| quoted(root, '"')).join(" ");
+    let _ = write!(text, "set(CMAKE_FIND_ROOT_PATH {roots})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n");
     if content.view.is_some() {
         // Debian's folder for libraries of a machine, which CMake learns of only from some compilers.
         let _ = writeln!(text, "set(CMAKE_LIBRARY_ARCHITECTURE {})", machine.multiarch);

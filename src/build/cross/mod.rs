@@ -171,6 +171,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         headers: &places.headers,
         system: &places.system,
         view: system.as_ref().map(|system| &system.view),
+        own: [&order.area.source_home(), &order.area.temporary()],
+        tools: &order.area.shims().join("bin"),
         folder: &places.root,
         module_suffix: &made.suffix,
     })?;

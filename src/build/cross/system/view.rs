@@ -153,6 +153,10 @@ pub(super) fn make(
             .map(|place| place.components().collect())
             .collect::<Vec<PathBuf>>()
     };
+    let has_library = |folder: &PathBuf| {
+        let inside = |place: &PathBuf| into.join(place).parent() == Some(folder);
+        found.files.keys().any(|place| inside(place) && library(&file_name(place)).is_some())
+    };
     let multiarch = machine.multiarch.as_str();
     let described = format!("{multiarch}/pkgconfig");
     let mut pkg_config = all(&["lib64", "lib"], &[&described, "pkgconfig"]);
@@ -160,7 +164,7 @@ pub(super) fn make(
     Ok(View {
         root: into.to_owned(),
         headers: all(&["include"], &[multiarch, ""]),
-        libraries: all(&["lib", "lib64"], &[multiarch, ""]),
+        libraries: all(&["lib", "lib64"], &[multiarch, ""]).into_iter().filter(has_library).collect(),
         pkg_config,
     })
 }
@@ -282,6 +286,10 @@ fn libc_of(name: &str) -> Option<&'static str> {
 fn library(file: &str) -> Option<&str> {
     let name = file.strip_prefix("lib")?;
     name.strip_suffix(".a").or_else(|| name.split_once(".so").map(|(name, _)| name))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Takes out links to shared libraries beside which there is a static one.
