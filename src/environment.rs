@@ -48,6 +48,7 @@ variables! {
     CC: Both, "The C compiler, with a launcher and flags if need be: a path in it is replaced by a name in the shim folder.";
     CC_FOR_BUILD: Set, "In a cross build: this machine's own C compiler, for what a build makes to run itself.";
     CI: Read, "Set to anything: no live line, which would fill a log.";
+    CMAKE_CROSSCOMPILING_EMULATOR: Set, "By `run` and `env` with --run-tests-with: by what CMake runs programs of the target.";
     CMAKE_CXX_COMPILER_LAUNCHER: Both, "CMake's launcher for C++: a path in it is replaced by a name in the shim folder.";
     CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
     CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
@@ -85,6 +86,7 @@ variables! {
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
     PYTHONHOME: Set, "Taken out in an isolated build, and for a test of a wheel.";
     PYTHONPATH: Both, "Taken out in an isolated build, and for a test of a wheel: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";
+    QEMU_LD_PREFIX: Set, "With --run-tests-with qemu: where programs of the target find their libraries.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";

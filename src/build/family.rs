@@ -132,6 +132,7 @@ impl Scene<'_> {
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
         settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.runs.warnings.iter().cloned()));
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -143,6 +144,7 @@ impl Scene<'_> {
             variables: &variables,
             umask: self.reproducible.map(|_| 0o022),
             log: &backend_log,
+            namespace: kit.as_ref().and_then(|kit| kit.runs.namespace.as_ref()),
         };
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
@@ -246,6 +248,7 @@ impl Scene<'_> {
             area: self.area,
             path,
             log: &log.join("setup.log"),
+            run_tests: self.request.run_tests,
         };
         cross::prepare(order, observer).map(Some)
     }

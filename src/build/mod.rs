@@ -90,6 +90,8 @@ pub struct Request {
     pub not_reproducible: bool,
     /// The cross compiler of families that name a C library; `None` for the default.
     pub compiler: Option<String>,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
     /// Fetch nothing.
     pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::session::WerrorChoice;
+use super::session::{RunTests, WerrorChoice};
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
 use crate::error::{Error, Exit, Result};
@@ -67,6 +67,9 @@ pub(super) struct Args {
     /// is `<triplet>-gcc` on PATH [default: zig]
     #[arg(long, value_name = "NAME")]
     compiler: Option<String>,
+    /// Have steps of the build run programs of the target, by this emulator, in a namespace of the build's own
+    #[arg(long, value_name = "EMULATOR")]
+    run_tests_with: Option<RunTests>,
     /// Fetch nothing: no cross compiler, no source, no build dependency
     #[arg(long)]
     offline: bool,
@@ -144,6 +147,12 @@ fn request(args: Args) -> Result<Request> {
         }
         families.push(family);
     }
+    if args.run_tests_with.is_some() && families.iter().all(|family| family.libc_version.is_none()) {
+        return Err(Error::usage(
+            "--run-tests-with is for families of other machines, and none is built for",
+        )
+        .hint("programs of this machine run by themselves"));
+    }
     Ok(Request {
         source: args.source,
         families,
@@ -160,6 +169,7 @@ fn request(args: Args) -> Result<Request> {
         not_reproducible: args.no_reproducible,
         keep: args.keep,
         compiler: args.compiler,
+        run_tests: args.run_tests_with.is_some(),
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
     })

@@ -46,6 +46,8 @@ pub struct Machine {
     pub meson: (String, String),
     /// Its `long double` as numpy's build calls it.
     pub longdouble: String,
+    /// The program of QEMU's user mode, without `-static`, if there is one.
+    pub qemu: Option<String>,
     /// What C is on it.
     pub abi: Abi,
 }
@@ -180,6 +182,7 @@ impl Toolchains {
             multiarch: named(&row.multiarch)?,
             meson: (row.meson.cpu_family.clone(), row.meson.cpu.clone()),
             longdouble: row.longdouble.clone(),
+            qemu: row.qemu.clone(),
             abi: Abi {
                 pointer,
                 big_endian: row.abi.big_endian,

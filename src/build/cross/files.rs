@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crosswheel_shim::plan::Role;
 
 use super::super::backend::Backend;
+use super::runs::Runs;
 use crate::error::{IoContext, Result};
 use crate::toolchain::cross::Cross;
 use crate::topology::Family;
@@ -30,6 +31,8 @@ pub struct Content<'a> {
     pub folder: &'a Path,
     /// What ends the name of an extension module.
     pub module_suffix: &'a str,
+    /// How programs of the target run.
+    pub runs: &'a Runs,
 }
 
 /// The files.
@@ -94,6 +97,11 @@ fn meson(content: &Content<'_>) -> String {
             let _ = writeln!(text, "{name} = '{tool}'");
         }
     }
+    if let Some(emulator) = &content.runs.emulator {
+        let words = emulator.command();
+        let words: Vec<String> = words.iter().map(|word| quoted(Path::new(word), '\'')).collect();
+        let _ = writeln!(text, "exe_wrapper = [{}]", words.join(", "));
+    }
     let python = quoted(content.python, '\'');
     let _ = write!(
         text,
@@ -115,6 +123,11 @@ fn cmake(content: &Content<'_>) -> String {
     );
     if content.cross.command(Role::Fortran).is_some() {
         text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");
+    }
+    if let Some(emulator) = &content.runs.emulator {
+        let words = emulator.command();
+        let words: Vec<String> = words.iter().map(|word| quoted(Path::new(word), '"')).collect();
+        let _ = writeln!(text, "set(CMAKE_CROSSCOMPILING_EMULATOR {})", words.join(" "));
     }
     let (system, packages) = (quoted(content.system, '"'), quoted(content.packages, '"'));
     let _ = write!(
@@ -140,13 +153,15 @@ fn cmake(content: &Content<'_>) -> String {
     text
 }
 
-/// Read by every configure script at its start: it is told what `--host` would tell it.
+/// Read by every configure script at its start: it is told what `--host` would tell it. With `maybe`, it tries whether
+/// programs run.
 fn site(content: &Content<'_>) -> String {
     format!(
-        "# For {}.\nhost_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling=yes\n",
+        "# For {}.\nhost_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling={}\n",
         content.family.name,
         content.cross.machine.triplet,
-        std::env::consts::ARCH
+        std::env::consts::ARCH,
+        if content.runs.namespace.is_some() { "maybe" } else { "yes" }
     )
 }
 

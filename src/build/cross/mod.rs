@@ -7,6 +7,7 @@
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
+//! | [`runs`] | programs of the target that the build runs |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
 //!
@@ -17,6 +18,7 @@ pub mod compiler;
 pub mod files;
 pub mod header;
 pub mod python;
+pub mod runs;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
@@ -56,6 +58,8 @@ pub struct Order<'a> {
     pub path: &'a OsStr,
     /// Output of compilers goes here.
     pub log: &'a Path,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
 }
 
 /// All that a build for the target is told.
@@ -71,6 +75,8 @@ pub struct Kit {
     pub maps: Vec<(PathBuf, PathBuf)>,
     /// The platform tag of the wheel.
     pub tag: String,
+    /// How programs of the target run.
+    pub runs: runs::Runs,
 }
 
 /// Folders of a kit in the work area.
@@ -101,6 +107,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
+    let runs = runs::prepare(order, &cross.machine, None, &places.root, observer)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
     let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
@@ -123,18 +130,21 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system: &places.system,
         folder: &places.root,
         module_suffix: &made.suffix,
+        runs: &runs,
     })?;
     // The sysconfig data must also be found by a Python that looks at no variables.
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
     }
-    let variables = build_variables(&made, &places, &files, &cross, order.environment);
+    let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
+    variables.extend(runs.variables());
     Ok(Kit {
         settings: files.settings(order.backend),
         maps: package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect(),
         cross,
         variables,
         tag,
+        runs,
     })
 }
 
