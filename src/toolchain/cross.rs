@@ -46,6 +46,8 @@ pub struct Machine {
     pub meson: (String, String),
     /// Its `long double` as numpy's build calls it.
     pub longdouble: String,
+    /// As rustc names it with this C library.
+    pub rust: String,
     /// The program of QEMU's user mode, without `-static`, if there is one.
     pub qemu: Option<String>,
     /// What C is on it.
@@ -182,6 +184,7 @@ impl Toolchains {
             multiarch: named(&row.multiarch)?,
             meson: (row.meson.cpu_family.clone(), row.meson.cpu.clone()),
             longdouble: row.longdouble.clone(),
+            rust: named(&row.rust)?,
             qemu: row.qemu.clone(),
             abi: Abi {
                 pointer,
@@ -257,7 +260,10 @@ impl Cross {
             asks: row.asks.iter().map(&fill).collect(),
             caches: (row.cache.clone(), row.local_cache.clone()),
             variables: Vec::new(),
-            fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
+            fills: BTreeMap::from([
+                ("build_triplet", vec![build_triplet().into_bytes()]),
+                ("target_triples", triples(&machine)),
+            ]),
             dialect: row.dialect.0,
             machine,
             commands,
@@ -404,6 +410,14 @@ fn native(name: &str, role: Role, real: &Path) -> Found {
         version: None,
         plain: true,
     }
+}
+
+/// Names by which a build may tell a compiler the target that it has already.
+fn triples(machine: &Machine) -> Vec<Vec<u8>> {
+    [&machine.triplet, &machine.multiarch, &machine.rust]
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect()
 }
 
 /// This machine's triplet, by which Debian names folders of its libraries.

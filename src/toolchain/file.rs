@@ -71,6 +71,7 @@ pub(super) struct MachineRow {
     pub multiarch: BTreeMap<String, String>,
     pub meson: MesonRow,
     pub longdouble: String,
+    pub rust: BTreeMap<String, String>,
     pub abi: AbiRow,
 }
 

@@ -176,6 +176,7 @@ fn build_variables(
         (vars::_PYTHON_HOST_PLATFORM.into(), Some(format!("linux-{}", cross.machine.name).into())),
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
+        (vars::PYO3_CROSS_LIB_DIR.into(), Some(places.python.clone().into())),
         // pkg-config reads no other folder than these, and would put this one's system root in front.
         (vars::PKG_CONFIG_LIBDIR.into(), Some(places.system.join("lib/pkgconfig").into())),
         (vars::PKG_CONFIG_PATH.into(), None),
