@@ -143,6 +143,7 @@ impl Scene<'_> {
         settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
         report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.runs.warnings.iter().cloned()));
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -154,6 +155,7 @@ impl Scene<'_> {
             variables: &variables,
             umask: self.reproducible.map(|_| 0o022),
             log: &backend_log,
+            namespace: kit.as_ref().and_then(|kit| kit.runs.namespace.as_ref()),
         };
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
@@ -265,6 +267,7 @@ impl Scene<'_> {
             area: self.area,
             path,
             log: &log.join("setup.log"),
+            run_tests: self.request.run_tests,
         };
         cross::prepare(order, observer).map(Some)
     }

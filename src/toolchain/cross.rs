@@ -46,6 +46,10 @@ pub struct Machine {
     pub meson: (String, String),
     /// Its `long double` as numpy's build calls it.
     pub longdouble: String,
+    /// As rustc names it with this C library.
+    pub rust: String,
+    /// The program of QEMU's user mode, without `-static`, if there is one.
+    pub qemu: Option<String>,
     /// What C is on it.
     pub abi: Abi,
 }
@@ -192,6 +196,8 @@ impl Toolchains {
             multiarch: named(&row.multiarch)?,
             meson: (row.meson.cpu_family.clone(), row.meson.cpu.clone()),
             longdouble: row.longdouble.get(&target.libc).cloned().ok_or_else(unknown)?,
+            rust: named(&row.rust)?,
+            qemu: row.qemu.clone(),
             abi: Abi {
                 pointer,
                 big_endian: row.abi.big_endian,
@@ -270,7 +276,10 @@ impl Cross {
             variables: Vec::new(),
             sysroot: None,
             static_libraries: false,
-            fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
+            fills: BTreeMap::from([
+                ("build_triplet", vec![build_triplet().into_bytes()]),
+                ("target_triples", triples(&machine)),
+            ]),
             dialect: row.dialect.0,
             machine,
             commands,
@@ -425,6 +434,14 @@ fn native(name: &str, role: Role, real: &Path) -> Found {
         version: None,
         plain: true,
     }
+}
+
+/// Names by which a build may tell a compiler the target that it has already.
+fn triples(machine: &Machine) -> Vec<Vec<u8>> {
+    [&machine.triplet, &machine.multiarch, &machine.rust]
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect()
 }
 
 /// This machine's triplet, by which Debian names folders of its libraries.

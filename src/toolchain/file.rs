@@ -75,6 +75,7 @@ pub(super) struct MachineRow {
     pub multiarch: BTreeMap<String, String>,
     pub meson: MesonRow,
     pub longdouble: ByLibc<String>,
+    pub rust: BTreeMap<String, String>,
     pub abi: AbiRow,
 }
 

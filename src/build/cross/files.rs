@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crosswheel_shim::plan::Role;
 
 use super::super::backend::Backend;
+use super::runs::Runs;
 use super::site;
 use super::system::View;
 use crate::error::{IoContext, Result};
@@ -39,6 +40,8 @@ pub struct Content<'a> {
     pub folder: &'a Path,
     /// What ends the name of an extension module.
     pub module_suffix: &'a str,
+    /// How programs of the target run.
+    pub runs: &'a Runs,
 }
 
 /// The files.
@@ -80,7 +83,10 @@ pub fn write(content: &Content<'_>) -> Result<Files> {
         meson: put("meson-cross.ini", meson(content))?,
         meson_native: put("meson-native.ini", MESON_NATIVE.to_owned())?,
         cmake: put("toolchain.cmake", cmake(content))?,
-        site: put("config.site", site::text(&content.family.name, content.cross))?,
+        site: put(
+            "config.site",
+            site::text(&content.family.name, content.cross, content.runs.namespace.is_some()),
+        )?,
         skip: skip(put("skip-test", SKIP.to_owned())?)?,
     })
 }
@@ -113,6 +119,11 @@ fn meson(content: &Content<'_>) -> String {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name} = '{tool}'");
         }
+    }
+    if let Some(emulator) = &content.runs.emulator {
+        let words = emulator.command();
+        let words: Vec<String> = words.iter().map(|word| quoted(Path::new(word), '\'')).collect();
+        let _ = writeln!(text, "exe_wrapper = [{}]", words.join(", "));
     }
     let python = quoted(content.python, '\'');
     let _ = write!(
@@ -150,6 +161,11 @@ fn cmake(content: &Content<'_>) -> String {
     if content.view.is_some() {
         // Debian's folder for libraries of a machine, which CMake learns of only from some compilers.
         let _ = writeln!(text, "set(CMAKE_LIBRARY_ARCHITECTURE {})", machine.multiarch);
+    }
+    if let Some(emulator) = &content.runs.emulator {
+        let words = emulator.command();
+        let words: Vec<String> = words.iter().map(|word| quoted(Path::new(word), '"')).collect();
+        let _ = writeln!(text, "set(CMAKE_CROSSCOMPILING_EMULATOR {})", words.join(" "));
     }
     for what in ["LIBRARY", "INCLUDE", "PACKAGE"] {
         let _ = writeln!(text, "set(CMAKE_FIND_ROOT_PATH_MODE_{what} ONLY)");

@@ -9,6 +9,7 @@
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`packages`] | headers and static libraries of packages such as numpy |
 //! | [`languages`] | in which languages a source is written |
+//! | [`runs`] | programs of the target that the build runs |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`system`] | libraries of the target that a package links |
 //! | [`files`], [`site`] | Meson cross file, CMake toolchain file, configure's site file |
@@ -22,6 +23,7 @@ pub mod header;
 pub mod languages;
 pub mod packages;
 pub mod python;
+pub mod runs;
 pub mod site;
 pub mod system;
 pub mod wheel;
@@ -68,6 +70,8 @@ pub struct Order<'a> {
     pub path: &'a OsStr,
     /// Output of compilers goes here.
     pub log: &'a Path,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
 }
 
 /// All that a build for the target is told.
@@ -93,6 +97,8 @@ pub struct Kit {
     pub asked: PathBuf,
     /// What is to be known of all this.
     pub remarks: Vec<String>,
+    /// How programs of the target run.
+    pub runs: runs::Runs,
 }
 
 /// Folders of a kit in the work area.
@@ -141,6 +147,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
+    let runs = runs::prepare(order, &cross.machine, None, &places.root, observer)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
     let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
@@ -175,6 +182,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         tools: &order.area.shims().join("bin"),
         folder: &places.root,
         module_suffix: &made.suffix,
+        runs: &runs,
     })?;
     let mut remarks = Vec::new();
     // The sysconfig data must also be found by a Python that looks at no variables.
@@ -183,6 +191,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         remarks.extend(packages::replace(&order, &cross.machine, &facts)?);
     }
     let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
+    variables.extend(runs.variables());
     variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
     let mut maps: Vec<(PathBuf, PathBuf)> =
         package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect();
@@ -198,6 +207,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         programs: places.programs,
         asked,
         remarks,
+        runs,
     })
 }
 
@@ -230,6 +240,7 @@ fn build_variables(
         (vars::_PYTHON_HOST_PLATFORM.into(), Some(format!("linux-{}", cross.machine.name).into())),
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
+        (vars::PYO3_CROSS_LIB_DIR.into(), Some(places.python.clone().into())),
         // Folders of this machine's libraries, which compilers read by themselves.
         (vars::CPATH.into(), None),
         (vars::C_INCLUDE_PATH.into(), None),

@@ -158,7 +158,8 @@ impl Build<'_> {
         let source = inputs
             .first()
             .map_or_else(PathBuf::new, |path| path.strip_prefix(self.source).unwrap_or(path).to_owned());
-        let looked = self.record.detail(call).map(|detail| looked(&detail, "host-headers")).unwrap_or_default();
+        let looked =
+            self.record.detail(call).map(|detail| looked(&detail, "host-headers")).unwrap_or_default();
         Some(Lack {
             message: format!(
                 "the compile of {} asks for the header {header}, and there is none for {}{looked} (call {})",
