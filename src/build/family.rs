@@ -108,6 +108,7 @@ impl Scene<'_> {
         }
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
+        report.target_python = kit.as_ref().map(|kit| kit.python.clone());
         let maps = self.reproducible.map(|reproducible| profile::Reproducible {
             maps: reproducible
                 .maps
@@ -193,6 +194,7 @@ impl Scene<'_> {
             compiler: self.request.compiler.as_deref(),
             offline: self.request.offline,
             python: self.python,
+            target_python: self.request.target_python.as_deref(),
             environment: self.environment,
             backend: self.backend,
             source: self.built,

@@ -88,6 +88,8 @@ pub struct Request {
     pub not_reproducible: bool,
     /// The cross compiler of families that name a C library; `None` for the default.
     pub compiler: Option<String>,
+    /// A Python of the target: a folder, its interpreter, `debian`, or the name of a sysroot; `None` to make one.
+    pub target_python: Option<OsString>,
     /// Fetch nothing.
     pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.

@@ -67,6 +67,11 @@ pub(super) struct Args {
     /// is `<triplet>-gcc` on PATH [default: zig]
     #[arg(long, value_name = "NAME")]
     compiler: Option<String>,
+    /// Build for this Python of the target, in place of one made of the Python that builds: a folder with headers and
+    /// sysconfig data (an unpacked image or sysroot, or its prefix), its interpreter, `debian` for what `crosswheel python add`
+    /// fetched, or a name that `python ls` shows
+    #[arg(long, value_name = "DIR|EXECUTABLE|NAME")]
+    target_python: Option<OsString>,
     /// Fetch nothing: no cross compiler, no source, no build dependency
     #[arg(long)]
     offline: bool,
@@ -160,6 +165,7 @@ fn request(args: Args) -> Result<Request> {
         not_reproducible: args.no_reproducible,
         keep: args.keep,
         compiler: args.compiler,
+        target_python: args.target_python,
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
     })

@@ -90,6 +90,8 @@ pub(super) struct AbiRow {
     pub long_double: ByLibc,
     pub max_align: u32,
     pub va_list: VaList,
+    #[serde(default)]
+    pub unsigned_wchar: bool,
     pub time_t: Option<ByLibc>,
 }
 

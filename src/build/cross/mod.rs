@@ -6,6 +6,7 @@
 //! | [`compiler`] | the cross compiler: fetched once, and warmed |
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
+//! | [`given`], [`details`] | a Python of the target that the user gives, held against the family |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
@@ -14,7 +15,9 @@
 
 pub mod assumptions;
 pub mod compiler;
+pub mod details;
 pub mod files;
+pub mod given;
 pub mod header;
 pub mod python;
 pub mod wheel;
@@ -25,6 +28,7 @@ use std::path::{Path, PathBuf};
 use super::backend::Backend;
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
+use super::report::TargetPython;
 use super::work::WorkArea;
 use super::{Event, Observer};
 use crate::environment as vars;
@@ -44,6 +48,8 @@ pub struct Order<'a> {
     pub offline: bool,
     /// The Python that builds.
     pub python: &'a Interpreter,
+    /// A Python of the target: a folder, its interpreter, `debian`, or a sysroot's name; `None` to make one.
+    pub target_python: Option<&'a OsStr>,
     /// Where the backend runs.
     pub environment: &'a Environment,
     /// The backend.
@@ -71,6 +77,8 @@ pub struct Kit {
     pub maps: Vec<(PathBuf, PathBuf)>,
     /// The platform tag of the wheel.
     pub tag: String,
+    /// What it was told of the target's Python.
+    pub python: TargetPython,
 }
 
 /// Folders of a kit in the work area.
@@ -103,7 +111,17 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let places = places(order.area)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
-    let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
+    let given = order.target_python.map(|named| {
+        let (family, python, area) = (order.family, order.python, order.area);
+        let wanted = given::Wanted { family, machine: &cross.machine, python, facts: &facts, area };
+        given::Given::read(named, &wanted)
+    });
+    let given = given.transpose()?;
+    let parts = match &given {
+        Some(given) => given.parts.clone(),
+        None => facts.parts(&cross.machine, &order.python.executable)?,
+    };
+    let made = python::make(&parts, &cross.machine, &places.headers, &places.python)?;
     cross.fill("python_headers", &facts.headers);
     cross.fill("python_libraries", &facts.libraries);
     cross.fill("target_headers", std::slice::from_ref(&places.headers));
@@ -112,7 +130,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
-    assumptions::check(&own, &places.headers, &places.root)?;
+    let prefix = given.as_ref().map(|given| given.prefix.as_path());
+    assumptions::check(&own, &places.headers, prefix, &places.root)?;
 
     let files = files::write(&files::Content {
         family: order.family,
@@ -135,6 +154,14 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         cross,
         variables,
         tag,
+        python: match given {
+            Some(given) => TargetPython { given: true, version: given.version, path: given.prefix },
+            None => TargetPython {
+                given: false,
+                version: order.python.version_text(),
+                path: order.python.executable.clone(),
+            },
+        },
     })
 }
 
