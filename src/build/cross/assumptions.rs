@@ -9,7 +9,7 @@ use crosswheel_shim::plan::Role;
 
 use super::super::process;
 use super::compiler::Own;
-use super::header::{sizes, variables};
+use super::header::{names, sizes};
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::cross::Machine;
 
@@ -48,8 +48,8 @@ pub fn source(machine: &Machine, config_header: &str) -> String {
         let _ = write!(text, "#ifdef {name}\nHOLDS({holds});\n#endif\n");
     }
     // A macro that this version of Python has not heard of says nothing.
-    let known = variables(config_header);
-    for (name, holds) in FLAGS.into_iter().filter(|(name, _)| known.contains_key(*name)) {
+    let known = names(config_header);
+    for (name, holds) in FLAGS.into_iter().filter(|(name, _)| known.contains(name)) {
         let _ = write!(text, "#if defined({name}) != ({holds})\n#error \"crosswheel: {name}\"\n#endif\n");
     }
     text

@@ -103,8 +103,12 @@ fn locate(named: &OsStr, wanted: &Wanted<'_>) -> Result<PathBuf> {
     }
     let (cache, table) = (Cache::find()?, target::Table::builtin()?);
     if named == FETCHED {
-        let machine = table.of_family(wanted.family)?;
+        let fetched_ones =
+            |error: Error| error.hint("Debian has Pythons for glibc; name a folder with one of the target");
+        let machine = table.of_family(wanted.family).map_err(fetched_ones)?;
         let version = short(wanted.python);
+        // What no release has need not be looked for.
+        table.suite(machine, None, Some(&version))?;
         return inventory::find(&cache, machine, None, Some(&version), &table).map(|sysroot| sysroot.path);
     }
     let all = inventory::list(&cache)?;
@@ -121,7 +125,7 @@ fn locate(named: &OsStr, wanted: &Wanted<'_>) -> Result<PathBuf> {
 fn choose(root: &Path, wanted: &Wanted<'_>) -> Result<Found> {
     let mut all = Vec::new();
     for prefix in PREFIXES {
-        let prefix = root.join(prefix);
+        let prefix = if prefix.is_empty() { root.to_owned() } else { root.join(prefix) };
         for library in ["lib", "lib64"] {
             all.extend(pythons(&prefix, &prefix.join(library)));
         }
@@ -134,16 +138,15 @@ fn choose(root: &Path, wanted: &Wanted<'_>) -> Result<Found> {
     names.dedup();
     let Some(first) = names.first() else { return Err(nothing(root)) };
     let python = first.trim_end_matches('t');
-    let machine = &wanted.machine.name;
     Err(Error::usage(format!(
         "{} holds Python {}, and the Python that builds is {fits}",
         root.display(),
         names.join(", "),
     ))
-    .hint(if *first == fits.trim_end_matches('t') || python == fits {
-        "one is free-threaded and the other is not: name the other kind with --python".to_owned()
+    .hint(if python == fits.trim_end_matches('t') {
+        "one is free-threaded and the other is not: name one of the other kind with --python".to_owned()
     } else {
-        format!("build with --python {first}, or get a Python {fits} for {machine}: `crosswheel python add {machine} --version {}`", short(wanted.python))
+        format!("build with --python {first}, or give a Python {fits} for {}", wanted.machine.name)
     }))
 }
 

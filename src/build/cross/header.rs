@@ -3,7 +3,7 @@
 //! Both are Linux, so what the C library has is taken to be the same. What C is on the target is a table
 //! ([`crate::toolchain::cross::Abi`]), and [`super::assumptions`] has the target's compiler assert each line of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::toolchain::cross::{Abi, Machine};
@@ -30,7 +30,7 @@ pub fn macros(machine: &Machine) -> Vec<Macro> {
         ("HAVE_GCC_ASM_FOR_MC68881", None),
         ("HAVE_GCC_ASM_FOR_X64", only(&["x86_64"])),
         ("HAVE_GCC_ASM_FOR_X87", only(&["i686", "x86_64"])),
-        // Its name until 3.12, and since.
+        // One for all, and one for those that 3.13 has beside it.
         ("HAVE_GCC_UINT128_T", flag(pointer == 8)),
         ("HAVE___UINT128_T", flag(pointer == 8)),
         ("HAVE_LARGEFILE_SUPPORT", flag(pointer == 4)),
@@ -81,8 +81,14 @@ pub fn sizes(machine: &Machine) -> Vec<(&'static str, &'static str, u32)> {
 pub fn missing(text: &str) -> Vec<&'static str> {
     const ALWAYS: [&str; 5] =
         ["SIZEOF_LONG", "SIZEOF_SIZE_T", "SIZEOF_VOID_P", "SIZEOF_WCHAR_T", "WORDS_BIGENDIAN"];
-    let there = variables(text);
-    ALWAYS.into_iter().filter(|name| !there.contains_key(*name)).collect()
+    let there = names(text);
+    ALWAYS.into_iter().filter(|name| !there.contains(name)).collect()
+}
+
+/// Every macro that a `pyconfig.h` has heard of, defined or not.
+#[must_use]
+pub fn names(text: &str) -> BTreeSet<&str> {
+    text.lines().filter_map(named).collect()
 }
 
 /// The text of the build Python's file with these macros in place of its own. A macro that it does not know stays
@@ -123,8 +129,11 @@ pub fn variables(text: &str) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for line in text.lines() {
         let Some(name) = named(line) else { continue };
-        let words = line.trim().strip_prefix('#').and_then(|rest| rest.trim_start().strip_prefix("define"));
-        let value = words.and_then(|rest| rest.trim_start().strip_prefix(name)).map(str::trim);
+        // What is indented stands below a condition.
+        let value = line.strip_prefix("#define").map(|rest| rest.trim_start()[name.len()..].trim());
+        if value.is_none() && !line.starts_with("/* #undef") {
+            continue;
+        }
         all.entry(name.to_owned()).or_insert_with(|| value.unwrap_or("0").to_owned());
     }
     all
@@ -161,9 +170,8 @@ mod tests {
     fn variables_are_what_sysconfig_reads() {
         let all = variables(TEXT);
         assert_eq!(all["SIZEOF_LONG"], "8");
-        assert_eq!(all["WORDS_BIGENDIAN"], "0");
+        assert!(!all.contains_key("WORDS_BIGENDIAN"), "it is below a condition");
         assert_eq!(all["PLATLIBDIR"], "\"lib\"");
-        assert_eq!(variables("#  define WORDS_BIGENDIAN 1\n")["WORDS_BIGENDIAN"], "1");
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 5);
     }
 }
