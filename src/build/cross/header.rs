@@ -27,6 +27,8 @@ pub fn macros(machine: &Machine) -> Vec<Macro> {
         ("DOUBLE_IS_BIG_ENDIAN_IEEE754", flag(big_endian)),
         ("DOUBLE_IS_LITTLE_ENDIAN_IEEE754", flag(!big_endian)),
         ("FLOAT_WORDS_BIGENDIAN", flag(big_endian)),
+        // A header that no C library has by itself, and that Python.h asks for until 3.8.
+        ("HAVE_CRYPT_H", None),
         ("HAVE_GCC_ASM_FOR_MC68881", None),
         ("HAVE_GCC_ASM_FOR_X64", only(&["x86_64"])),
         ("HAVE_GCC_ASM_FOR_X87", only(&["i686", "x86_64"])),

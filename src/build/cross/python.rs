@@ -43,7 +43,7 @@ const OF_THE_BUILD: [&str; 11] = [
 pub struct Facts {
     /// Text of its `pyconfig.h`.
     pub config_header: String,
-    /// Folders of its headers.
+    /// Folders of its headers, which need not be there.
     pub headers: Vec<PathBuf>,
     /// Folders of its libraries.
     pub libraries: Vec<PathBuf>,

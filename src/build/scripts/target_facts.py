@@ -65,7 +65,7 @@ def own():
     libraries = [values.get("LIBDIR"), values.get("LIBPL"), os.path.join(sys.base_prefix, "lib")]
     return {
         "config_header": config_header(),
-        "headers": sorted({os.path.abspath(path) for path in include if path and os.path.isdir(path)}),
+        "headers": sorted({os.path.abspath(path) for path in include if path}),
         "libraries": sorted({os.path.abspath(path) for path in libraries if path}),
         "variables": kept(values),
         "soabi": values.get("SOABI") or "",
