@@ -252,6 +252,11 @@ fn a_python_of_another_machine_version_or_kind_is_refused() {
 }
 
 #[test]
+fn a_family_of_this_machine_takes_no_target_python() {
+    Tree::new().build("host", "root").fails(2).says("goes with families that name a C library");
+}
+
+#[test]
 fn a_python_for_another_c_library_is_refused() {
     let tree = Tree::new();
     tree.write();
@@ -299,6 +304,14 @@ fn files_of_a_python_that_do_not_agree_are_refused() {
 #[test]
 fn build_details_are_read_where_they_are_and_held_against_the_rest() {
     Tree::new().detailed("x", "x").run().good();
+    // Debian puts flags and triplet into the name.
+    let tree = Tree::new().detailed("\"3.11\"", "\"3.10\"");
+    let folder = tree.write().join("usr/local/lib/python3.11");
+    let to = folder.join("build-details..aarch64-linux-gnu.json");
+    fs::rename(folder.join("build-details.json"), to).expect("renamed");
+    tree.build(FAMILY, "root")
+        .fails(1)
+        .says("build-details..aarch64-linux-gnu.json: `language.version` is `3.10`");
     for (from, to, said) in [
         ("\"3.11\"", "\"3.12\"", "`language.version` is `3.12`, and the Python's other files say `3.11`"),
         ("\"flags\": []", "\"flags\": [\"t\"]", "`abi.flags` is `t`"),

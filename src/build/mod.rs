@@ -135,6 +135,13 @@ pub trait Observer {
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     // What can be seen to be wrong is told before anything is made.
     Origin::of(&request.source)?;
+    if request.target_python.is_some() && request.families.iter().all(|family| family.libc_version.is_none())
+    {
+        return Err(Error::usage(
+            "--target-python goes with families that name a C library, and none of these does",
+        )
+        .hint("a family of this machine's own C library is built for the Python that builds (--python)"));
+    }
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);
     let failed = done.as_ref().is_ok_and(|report| report.families.iter().any(|one| one.error.is_some()));
