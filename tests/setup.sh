@@ -18,6 +18,7 @@ need ninja ninja-build
 need make make
 need pkg-config pkg-config
 need fish fish
+need faketime faketime
 need valgrind valgrind
 need readelf binutils
 need cmake cmake

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::libraries::LibraryArgs;
 use super::session::WerrorChoice;
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
@@ -72,7 +73,9 @@ pub(super) struct Args {
     /// fetched, or a name that `python ls` shows
     #[arg(long, value_name = "DIR|EXECUTABLE|NAME")]
     target_python: Option<OsString>,
-    /// Fetch nothing: no cross compiler, no source, no build dependency
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    /// Fetch nothing: no cross compiler, no source, no build dependency, no library
     #[arg(long)]
     offline: bool,
     /// Keep the work area (source, environment, temporary files) even if all goes well
@@ -166,6 +169,7 @@ fn request(args: Args) -> Result<Request> {
         keep: args.keep,
         compiler: args.compiler,
         target_python: args.target_python,
+        libraries: args.libraries.wanted(),
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
     })

@@ -120,6 +120,10 @@ pub struct Cross {
     pub caches: (Option<String>, Option<String>),
     /// Variables that it reads, with their values.
     pub variables: Vec<(OsString, OsString)>,
+    /// Folder of the target's headers and libraries that a build sees, if there are any.
+    pub sysroot: Option<PathBuf>,
+    /// Whether static libraries of it are preferred.
+    pub static_libraries: bool,
     /// What rules are filled in with, by placeholder.
     pub fills: BTreeMap<&'static str, Vec<Vec<u8>>>,
     dialect: Dialect,
@@ -257,6 +261,8 @@ impl Cross {
             asks: row.asks.iter().map(&fill).collect(),
             caches: (row.cache.clone(), row.local_cache.clone()),
             variables: Vec::new(),
+            sysroot: None,
+            static_libraries: false,
             fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
             dialect: row.dialect.0,
             machine,

@@ -9,6 +9,7 @@
 //! | [`given`], [`details`] | a Python of the target that the user gives, held against the family |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
+//! | [`system`] | libraries of the target that a package links |
 //! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
 //!
 //! Build dependencies are installed before, natively: none of the variables that are set here reaches them.
@@ -20,6 +21,7 @@ pub mod files;
 pub mod given;
 pub mod header;
 pub mod python;
+pub mod system;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
@@ -36,6 +38,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
 use crate::toolchain::cross::{Cross, DEFAULT_COMPILER};
 use crate::topology::Family;
+use system::{System, Wanted};
 
 /// What is to be prepared.
 #[derive(Clone, Copy)]
@@ -44,6 +47,8 @@ pub struct Order<'a> {
     pub family: &'a Family,
     /// The cross compiler; `None` for the default.
     pub compiler: Option<&'a str>,
+    /// Libraries of the target that the build is to see.
+    pub libraries: &'a Wanted,
     /// Fetch nothing.
     pub offline: bool,
     /// The Python that builds.
@@ -79,6 +84,14 @@ pub struct Kit {
     pub tag: String,
     /// What it was told of the target's Python.
     pub python: TargetPython,
+    /// The family.
+    pub family: Family,
+    /// Libraries of the target that the build sees.
+    pub system: Option<System>,
+    /// Folder of programs that go ahead of this machine's: pkg-config.
+    pub programs: PathBuf,
+    /// What pkg-config was asked.
+    pub asked: PathBuf,
 }
 
 /// Folders of a kit in the work area.
@@ -86,8 +99,10 @@ struct Places {
     root: PathBuf,
     headers: PathBuf,
     python: PathBuf,
-    /// Where libraries of the target would be; empty.
+    /// Libraries of the target; empty if the build sees none.
     system: PathBuf,
+    /// Programs ahead of this machine's.
+    programs: PathBuf,
 }
 
 /// Prepares a build for a family's target.
@@ -128,10 +143,19 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
 
     compiler::set_caches(&mut cross, package.as_deref(), &places.root);
     let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
+    // What the user named may be wrong, and is looked at before anything that takes long.
+    let system =
+        system::prepare(order.libraries, order.family, own, &places.system, order.offline, observer)?;
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
     let prefix = given.as_ref().map(|given| given.prefix.as_path());
     assumptions::check(&own, &places.headers, prefix, &places.root)?;
+    if let Some(system) = &system {
+        system.tell(&mut cross);
+    }
+    let asked = places.root.join("pkg-config.log");
+    let place = (order.path, order.area.root());
+    system::programs(system.as_ref(), &cross, &places.programs, place, &asked)?;
 
     let files = files::write(&files::Content {
         family: order.family,
@@ -140,6 +164,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         packages: &facts.packages,
         headers: &places.headers,
         system: &places.system,
+        view: system.as_ref().map(|system| &system.view),
         folder: &places.root,
         module_suffix: &made.suffix,
     })?;
@@ -147,10 +172,14 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
     }
-    let variables = build_variables(&made, &places, &files, &cross, order.environment);
+    let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
+    variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
+    let mut maps: Vec<(PathBuf, PathBuf)> =
+        package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect();
+    maps.extend(system.iter().map(|system| (system.view.root.clone(), "/usr/src/sysroot".into())));
     Ok(Kit {
         settings: files.settings(order.backend),
-        maps: package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect(),
+        maps,
         cross,
         variables,
         tag,
@@ -162,6 +191,10 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
                 path: order.python.executable.clone(),
             },
         },
+        family: order.family.clone(),
+        system,
+        programs: places.programs,
+        asked,
     })
 }
 
@@ -172,6 +205,7 @@ fn places(area: &WorkArea) -> Result<Places> {
         headers: root.join("include"),
         python: root.join("python"),
         system: root.join("system"),
+        programs: root.join("bin"),
         root,
     };
     for folder in [&made.python, &made.system] {
@@ -193,10 +227,6 @@ fn build_variables(
         (vars::_PYTHON_HOST_PLATFORM.into(), Some(format!("linux-{}", cross.machine.name).into())),
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
-        // pkg-config reads no other folder than these, and would put this one's system root in front.
-        (vars::PKG_CONFIG_LIBDIR.into(), Some(places.system.join("lib/pkgconfig").into())),
-        (vars::PKG_CONFIG_PATH.into(), None),
-        (vars::PKG_CONFIG_SYSROOT_DIR.into(), None),
         // Folders of this machine's libraries, which compilers read by themselves.
         (vars::CPATH.into(), None),
         (vars::C_INCLUDE_PATH.into(), None),
