@@ -6,7 +6,7 @@
 //! | [`compiler`] | the cross compiler: fetched once, and warmed |
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
-//! | [`given`], [`details`] | a Python of the target that the user gives, held against the family |
+//! | [`given`], `found`, [`details`] | a Python of the target that the user gives: looked for, and held against the family |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`system`] | libraries of the target that a package links |
@@ -18,6 +18,7 @@ pub mod assumptions;
 pub mod compiler;
 pub mod details;
 pub mod files;
+mod found;
 pub mod given;
 pub mod header;
 pub mod python;
