@@ -113,6 +113,7 @@ impl Scene<'_> {
         cross::packages::restore(area)?;
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
+        report.target_python = kit.as_ref().map(|kit| kit.python.clone());
         let maps = self.reproducible.map(|reproducible| profile::Reproducible {
             maps: reproducible
                 .maps
@@ -261,6 +262,7 @@ impl Scene<'_> {
             libraries: &self.request.libraries,
             offline: self.request.offline,
             python: self.python,
+            target_python: self.request.target_python.as_deref(),
             environment: self.environment,
             backend: self.backend,
             source: self.built,

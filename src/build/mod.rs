@@ -94,6 +94,8 @@ pub struct Request {
     pub not_reproducible: bool,
     /// The cross compiler of families that name a C library; `None` for the default.
     pub compiler: Option<String>,
+    /// A Python of the target: a folder, its interpreter, `debian`, or the name of a sysroot; `None` to make one.
+    pub target_python: Option<OsString>,
     /// Libraries of the target that a build for another machine is to see.
     pub libraries: cross::system::Wanted,
     /// Have programs of the target run by an emulator.
@@ -143,6 +145,13 @@ pub trait Observer {
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     // What can be seen to be wrong is told before anything is made.
     Origin::of(&request.source)?;
+    if request.target_python.is_some() && request.families.iter().all(|family| family.libc_version.is_none())
+    {
+        return Err(Error::usage(
+            "--target-python goes with families that name a C library, and none of these does",
+        )
+        .hint("a family of this machine's own C library is built for the Python that builds (--python)"));
+    }
     request.families.iter().try_for_each(|family| request.libraries.check(family))?;
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);

@@ -68,6 +68,11 @@ pub(super) struct Args {
     /// is `<triplet>-gcc` on PATH [default: zig]
     #[arg(long, value_name = "NAME")]
     compiler: Option<String>,
+    /// Build for this Python of the target, in place of one made of the Python that builds: a folder with headers and
+    /// sysconfig data (an unpacked image or sysroot, or its prefix), its interpreter, `debian` for what `crosswheel python add`
+    /// fetched, or a name that `python ls` shows
+    #[arg(long, value_name = "DIR|EXECUTABLE|NAME")]
+    target_python: Option<OsString>,
     #[command(flatten)]
     libraries: LibraryArgs,
     /// Have steps of the build run programs of the target, by this emulator, in a namespace of the build's own
@@ -173,6 +178,7 @@ fn request(args: Args) -> Result<Request> {
         not_reproducible: args.no_reproducible,
         keep: args.keep,
         compiler: args.compiler,
+        target_python: args.target_python,
         libraries: args.libraries.wanted(),
         run_tests: args.run_tests_with.is_some(),
         offline: args.offline,

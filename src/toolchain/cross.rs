@@ -82,6 +82,8 @@ pub struct Abi {
     pub max_align: u32,
     /// Whether `va_list` is an array.
     pub va_list_is_array: bool,
+    /// Whether `wchar_t` has no sign.
+    pub unsigned_wchar: bool,
     /// Size of `time_t`.
     pub time_t: u32,
 }
@@ -203,6 +205,7 @@ impl Toolchains {
                 big_endian: row.abi.big_endian,
                 long_double: size(&row.abi.long_double)?,
                 max_align: row.abi.max_align,
+                unsigned_wchar: row.abi.unsigned_wchar,
                 va_list_is_array: row.abi.va_list == VaList::Array,
                 time_t: row.abi.time_t.as_ref().map_or(Ok(pointer), size)?,
             },

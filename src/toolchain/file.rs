@@ -95,6 +95,8 @@ pub(super) struct AbiRow {
     pub long_double: ByLibc<u32>,
     pub max_align: u32,
     pub va_list: VaList,
+    #[serde(default)]
+    pub unsigned_wchar: bool,
     pub time_t: Option<ByLibc<u32>>,
 }
 

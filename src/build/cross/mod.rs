@@ -6,6 +6,7 @@
 //! | [`compiler`] | the cross compiler: fetched once, and warmed |
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
+//! | [`given`], `found`, [`details`] | a Python of the target that the user gives: looked for, and held against the family |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`packages`] | headers and static libraries of packages such as numpy |
 //! | [`languages`] | in which languages a source is written |
@@ -18,7 +19,10 @@
 
 pub mod assumptions;
 pub mod compiler;
+pub mod details;
 pub mod files;
+mod found;
+pub mod given;
 pub mod header;
 pub mod languages;
 pub mod packages;
@@ -36,6 +40,7 @@ use crosswheel_shim::plan::Role;
 use super::backend::Backend;
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
+use super::report::TargetPython;
 use super::work::WorkArea;
 use super::{Event, Observer};
 use crate::environment as vars;
@@ -58,6 +63,8 @@ pub struct Order<'a> {
     pub offline: bool,
     /// The Python that builds.
     pub python: &'a Interpreter,
+    /// A Python of the target: a folder, its interpreter, `debian`, or a sysroot's name; `None` to make one.
+    pub target_python: Option<&'a OsStr>,
     /// Where the backend runs.
     pub environment: &'a Environment,
     /// The backend.
@@ -87,6 +94,8 @@ pub struct Kit {
     pub maps: Vec<(PathBuf, PathBuf)>,
     /// The platform tag of the wheel.
     pub tag: String,
+    /// What it was told of the target's Python.
+    pub python: TargetPython,
     /// The family.
     pub family: Family,
     /// Libraries of the target that the build sees.
@@ -150,7 +159,17 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let runs = runs::prepare(order, &cross.machine, None, &places.root, observer)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
-    let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
+    let given = order.target_python.map(|named| {
+        let (family, python, area) = (order.family, order.python, order.area);
+        let wanted = given::Wanted { family, machine: &cross.machine, python, facts: &facts, area };
+        given::Given::read(named, &wanted)
+    });
+    let given = given.transpose()?;
+    let parts = match &given {
+        Some(given) => given.parts.clone(),
+        None => facts.parts(&cross.machine, &order.python.executable)?,
+    };
+    let made = python::make(&parts, &cross.machine, &places.headers, &places.python)?;
     cross.fill("python_headers", &facts.headers);
     cross.fill("python_libraries", &facts.libraries);
     cross.fill("target_headers", std::slice::from_ref(&places.headers));
@@ -162,7 +181,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system::prepare(order.libraries, order.family, own, &places.system, order.offline, observer)?;
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
-    assumptions::check(&own, &places.headers, &places.root)?;
+    let prefix = given.as_ref().map(|given| given.prefix.as_path());
+    assumptions::check(&own, &places.headers, prefix, &places.root)?;
     if let Some(system) = &system {
         system.tell(&mut cross);
     }
@@ -202,6 +222,14 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         cross,
         variables,
         tag,
+        python: match given {
+            Some(given) => TargetPython { given: true, version: given.version, path: given.prefix },
+            None => TargetPython {
+                given: false,
+                version: order.python.version_text(),
+                path: order.python.executable.clone(),
+            },
+        },
         family: order.family.clone(),
         system,
         programs: places.programs,
