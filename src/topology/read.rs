@@ -8,7 +8,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Package, Policy, PolicyFlags, Target, Topology, Werror,
+    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Package, Policy, PolicyFlags, Target, Topology,
+    Werror,
 };
 use crate::build::pep440::normalized_name;
 use crate::error::{Error, Result};
@@ -271,7 +272,8 @@ impl Reader<'_> {
             }
             let mut settings = Vec::new();
             for setting in raw.config_settings.get_ref() {
-                let Some((key, value)) = setting.get_ref().split_once('=').filter(|(key, _)| !key.is_empty()) else {
+                let Some((key, value)) = setting.get_ref().split_once('=').filter(|(key, _)| !key.is_empty())
+                else {
                     return Err(self
                         .fault(setting.span(), format!("`{}` is no setting", setting.get_ref()))
                         .hint("write it such as \"setup-args=-Dblas=none\""));
