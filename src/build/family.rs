@@ -110,6 +110,7 @@ impl Scene<'_> {
             let set = reproducible.variables().into_iter();
             variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
         }
+        cross::packages::restore(area)?;
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
         let maps = self.reproducible.map(|reproducible| profile::Reproducible {
@@ -139,6 +140,8 @@ impl Scene<'_> {
         settings.extend(kit.iter().flat_map(|_| self.own_settings(observer)));
         settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.runs.warnings.iter().cloned()));
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -150,6 +153,7 @@ impl Scene<'_> {
             variables: &variables,
             umask: self.reproducible.map(|_| 0o022),
             log: &backend_log,
+            namespace: kit.as_ref().and_then(|kit| kit.runs.namespace.as_ref()),
         };
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
@@ -160,6 +164,10 @@ impl Scene<'_> {
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
             report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
+        let built = built.map_err(|error| match &kit {
+            Some(kit) => kit.explain(error, self.built),
+            None => error,
+        });
         let said = std::fs::read(&backend_log).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         if let (Some(kit), Ok(record)) = (&kit, &record) {
@@ -257,6 +265,7 @@ impl Scene<'_> {
             area: self.area,
             path,
             log: &log.join("setup.log"),
+            run_tests: self.request.run_tests,
         };
         cross::prepare(order, observer).map(Some)
     }
@@ -299,7 +308,18 @@ impl Scene<'_> {
     fn cut(&self, wheel: &Path, kit: &Kit, family: &Family, report: &mut FamilyReport) -> Result<PathBuf> {
         let folder = self.area.wheels().join("tagged");
         let epoch = self.reproducible.map(|reproducible| reproducible.epoch);
-        let (wheel, other) = cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch)?;
+        let maps = self.reproducible.map(|reproducible| reproducible.maps.as_slice()).unwrap_or_default();
+        let texts = traces::mapped(wheel, maps)?;
+        if let Some(first) = texts.keys().next() {
+            report.warnings.push(format!(
+                "{} text{} of the wheel named a folder of this build ({first}{}); the name is now one under /usr/src",
+                texts.len(),
+                plural(texts.len(), "s"),
+                if texts.len() == 1 { "" } else { ", …" },
+            ));
+        }
+        let (wheel, other) =
+            cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch, texts)?;
         if let Some(other) = other {
             let what =
                 format!("the backend tagged the wheel {other}, and did not heed _PYTHON_HOST_PLATFORM");

@@ -96,6 +96,8 @@ pub struct Request {
     pub compiler: Option<String>,
     /// Libraries of the target that a build for another machine is to see.
     pub libraries: cross::system::Wanted,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
     /// Fetch nothing.
     pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.

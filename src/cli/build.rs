@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::libraries::LibraryArgs;
-use super::session::WerrorChoice;
+use super::session::{RunTests, WerrorChoice};
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
 use crate::error::{Error, Exit, Result};
@@ -70,6 +70,9 @@ pub(super) struct Args {
     compiler: Option<String>,
     #[command(flatten)]
     libraries: LibraryArgs,
+    /// Have steps of the build run programs of the target, by this emulator, in a namespace of the build's own
+    #[arg(long, value_name = "EMULATOR")]
+    run_tests_with: Option<RunTests>,
     /// Fetch nothing: no cross compiler, no source, no build dependency, no library
     #[arg(long)]
     offline: bool,
@@ -147,6 +150,12 @@ fn request(args: Args) -> Result<Request> {
         }
         families.push(family);
     }
+    if args.run_tests_with.is_some() && families.iter().all(|family| family.libc_version.is_none()) {
+        return Err(Error::usage(
+            "--run-tests-with is for families of other machines, and none is built for",
+        )
+        .hint("programs of this machine run by themselves"));
+    }
     Ok(Request {
         source: args.source,
         families,
@@ -165,6 +174,7 @@ fn request(args: Args) -> Result<Request> {
         keep: args.keep,
         compiler: args.compiler,
         libraries: args.libraries.wanted(),
+        run_tests: args.run_tests_with.is_some(),
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
     })

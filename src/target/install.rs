@@ -45,6 +45,15 @@ impl Takes {
         tags
     }
 
+    /// Options by which pip takes wheels for it, and nothing else; `abi` such as `cp311`.
+    #[must_use]
+    pub fn pip_options(&self, abi: &str) -> Vec<String> {
+        let fixed = ["--only-binary=:all:", "--implementation", "cp", "--python-version", &self.python];
+        let abis = [abi, "abi3", "none"].into_iter().flat_map(|abi| ["--abi".to_owned(), abi.to_owned()]);
+        let platforms = self.platforms().into_iter().flat_map(|tag| ["--platform".to_owned(), tag]);
+        fixed.map(str::to_owned).into_iter().chain(abis).chain(platforms).collect()
+    }
+
     /// Whether it takes a wheel; if not, why.
     pub fn check(&self, wheel: &WheelName) -> Result<(), String> {
         let tags = &wheel.tags;
@@ -129,11 +138,7 @@ pub fn install(
     // Isolated from the user's own modules; pip's settings are read as ever.
     command.arg("-s").arg(script).arg(markers.to_string()).arg(&environment.python);
     command.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-conflicts"]);
-    command
-        .args(["--only-binary=:all:", "--no-compile", "--implementation", "cp", "--python-version"])
-        .arg(&python.version);
-    command.args(["--abi", &tag, "--abi", "abi3", "--abi", "none"]);
-    command.args(takes.platforms().iter().flat_map(|tag| ["--platform", tag]));
+    command.arg("--no-compile").args(takes.pip_options(&tag));
     if options.no_deps {
         command.arg("--no-deps");
     }

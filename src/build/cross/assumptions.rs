@@ -17,7 +17,7 @@ use crate::toolchain::cross::Machine;
 #[must_use]
 pub fn source(machine: &Machine) -> String {
     let mut text = String::from(
-        "#include <Python.h>\n#include <pthread.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <stdint.h>\n\
+        "#include <Python.h>\n#include <float.h>\n#include <pthread.h>\n#include <stdarg.h>\n#include <stddef.h>\n#include <stdint.h>\n\
          #include <stdio.h>\n#include <sys/types.h>\n#include <time.h>\n\
          #define HOLDS(what) _Static_assert(what, \"crosswheel: \" #what)\n",
     );
@@ -25,6 +25,9 @@ pub fn source(machine: &Machine) -> String {
         // Writing to a string cannot fail.
         let _ =
             write!(text, "HOLDS(sizeof({of}) == {size});\n#ifdef {name}\nHOLDS({name} == {size});\n#endif\n");
+    }
+    if let Some(digits) = machine.long_double_digits() {
+        let _ = writeln!(text, "HOLDS(LDBL_MANT_DIG == {digits});");
     }
     let abi = machine.abi;
     let order = if abi.big_endian { "__ORDER_BIG_ENDIAN__" } else { "__ORDER_LITTLE_ENDIAN__" };

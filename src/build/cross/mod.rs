@@ -7,9 +7,12 @@
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
+//! | [`packages`] | headers and static libraries of packages such as numpy |
+//! | [`languages`] | in which languages a source is written |
+//! | [`runs`] | programs of the target that the build runs |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`system`] | libraries of the target that a package links |
-//! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
+//! | [`files`], [`site`] | Meson cross file, CMake toolchain file, configure's site file |
 //!
 //! Build dependencies are installed before, natively: none of the variables that are set here reaches them.
 
@@ -17,12 +20,18 @@ pub mod assumptions;
 pub mod compiler;
 pub mod files;
 pub mod header;
+pub mod languages;
+pub mod packages;
 pub mod python;
+pub mod runs;
+pub mod site;
 pub mod system;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+
+use crosswheel_shim::plan::Role;
 
 use super::backend::Backend;
 use super::interpreter::Interpreter;
@@ -61,6 +70,8 @@ pub struct Order<'a> {
     pub path: &'a OsStr,
     /// Output of compilers goes here.
     pub log: &'a Path,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
 }
 
 /// All that a build for the target is told.
@@ -84,6 +95,10 @@ pub struct Kit {
     pub programs: PathBuf,
     /// What pkg-config was asked.
     pub asked: PathBuf,
+    /// What is to be known of all this.
+    pub remarks: Vec<String>,
+    /// How programs of the target run.
+    pub runs: runs::Runs,
 }
 
 /// Folders of a kit in the work area.
@@ -95,6 +110,22 @@ struct Places {
     system: PathBuf,
     /// Programs ahead of this machine's.
     programs: PathBuf,
+}
+
+impl Kit {
+    /// A failure of the backend, with what may be behind it: a language that the compiler does not know.
+    #[must_use]
+    pub fn explain(&self, error: Error, source: &Path) -> Error {
+        let Some(mend) = self.cross.mend(Role::Fortran).filter(|_| error.hint.is_none()) else {
+            return error;
+        };
+        // The build has failed in any case; what cannot be read here explains nothing.
+        let found = languages::first(source, &languages::FORTRAN).ok().flatten();
+        match found {
+            Some(file) => error.hint(format!("{} is Fortran: {mend}", file.display())),
+            None => error,
+        }
+    }
 }
 
 /// Prepares a build for a family's target.
@@ -116,6 +147,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
+    let runs = runs::prepare(order, &cross.machine, None, &places.root, observer)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
     let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
@@ -150,12 +182,16 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         tools: &order.area.shims().join("bin"),
         folder: &places.root,
         module_suffix: &made.suffix,
+        runs: &runs,
     })?;
+    let mut remarks = Vec::new();
     // The sysconfig data must also be found by a Python that looks at no variables.
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
+        remarks.extend(packages::replace(&order, &cross.machine, &facts)?);
     }
     let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
+    variables.extend(runs.variables());
     variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
     let mut maps: Vec<(PathBuf, PathBuf)> =
         package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect();
@@ -170,6 +206,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system,
         programs: places.programs,
         asked,
+        remarks,
+        runs,
     })
 }
 
@@ -202,12 +240,21 @@ fn build_variables(
         (vars::_PYTHON_HOST_PLATFORM.into(), Some(format!("linux-{}", cross.machine.name).into())),
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
+        (vars::PYO3_CROSS_LIB_DIR.into(), Some(places.python.clone().into())),
         // Folders of this machine's libraries, which compilers read by themselves.
         (vars::CPATH.into(), None),
         (vars::C_INCLUDE_PATH.into(), None),
         (vars::CPLUS_INCLUDE_PATH.into(), None),
         (vars::LIBRARY_PATH.into(), None),
     ];
+    // Autotools' own tests of what they built, as packages run them by `make check`, would fail here. make knows no
+    // name with a space.
+    if !files.skip.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace) {
+        let mut flags = std::env::var_os(vars::MAKEFLAGS).unwrap_or_default();
+        flags.push(" LOG_COMPILER=");
+        flags.push(&files.skip);
+        all.push((vars::MAKEFLAGS.into(), Some(flags)));
+    }
     // Also for a Python that is not the environment's. What the user's own names is not isolated.
     let mut path = OsString::from(&places.python);
     let before =

@@ -158,6 +158,9 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
         ("PY_CFLAGS", &flags),
         ("RANLIB", "ranlib"),
         ("SHLIB_SUFFIX", ".so"),
+        // That of no installation; PyO3 takes it for granted that there is one.
+        ("exec_prefix", "/usr"),
+        ("prefix", "/usr"),
         ("SOABI", &soabi),
         ("STRIP", "strip"),
     ] {
