@@ -138,9 +138,7 @@ impl Scene<'_> {
         variables.extend(shim.variables());
         variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
-        if kit.is_some() {
-            settings.extend(self.own_settings(observer));
-        }
+        settings.extend(kit.iter().flat_map(|_| self.own_settings(observer)));
         settings.extend(self.request.config_settings.iter().cloned());
         report.warnings.extend(shim.remarks());
         report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));

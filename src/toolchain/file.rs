@@ -178,6 +178,7 @@ pub(super) struct Beyond {
 /// Conditions on family and policies, all of which must hold.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a condition of its own in the files")]
 pub(super) struct When {
     #[serde(default)]
     pub level: bool,

@@ -1,6 +1,7 @@
-//! What a build that failed looked for in vain, or found of this machine: libraries, headers, and what pkg-config was asked
-//! for. Compilers and linkers say that something is missing; here it is said which library, who asks for it, and how it
-//! is had for the target.
+//! What a build that failed looked for in vain: libraries, headers, and what pkg-config was asked for. Compilers and linkers say
+//! that something is missing; here it is said which library, who asks for it, where on this machine it was looked for,
+//! and how it is had for the target. A file of this machine that a link takes by its path is the subject of
+//! [`crate::build::foreign`].
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,6 @@ use super::pkg_config;
 use super::view::OF_THE_COMPILER;
 use crate::build::report::Fault;
 use crate::capture::{Call, Detail, Log};
-use crate::elf;
 use crate::target::depends::Wanted;
 use crate::target::packages::Index;
 use crate::topology::Family;
@@ -64,7 +64,6 @@ struct Lack {
 pub fn faults(build: Build<'_>, index: impl FnOnce() -> Option<Index>) -> Vec<Fault> {
     let mut lacks = Vec::new();
     for call in build.record.failed_work() {
-        lacks.extend(build.foreign(call));
         match call.kind {
             Kind::Link => lacks.extend(build.libraries(call)),
             _ => lacks.extend(build.header(call)),
@@ -112,34 +111,6 @@ impl Build<'_> {
             name,
         };
         names.into_iter().map(lack).collect()
-    }
-
-    /// Files of another machine that a link names by their paths.
-    fn foreign(&self, call: &Call) -> Vec<Lack> {
-        let target = elf::of_triple(self.machine());
-        let machine = |path: &Path| {
-            let archive = path.extension().is_some_and(|extension| extension == "a");
-            let read = if archive { elf::machine_of_archive(path) } else { elf::machine_of_file(path) };
-            read.ok().flatten().filter(|machine| Some(*machine) != target)
-        };
-        let outside = |path: &PathBuf| !path.starts_with(self.source) && call.kind == Kind::Link;
-        let paths = call.inputs.iter().map(|input| call.resolve(input)).filter(outside);
-        let lack = |path: PathBuf| {
-            let of = elf::name(machine(&path)?);
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            let name = name.split(['.', '-']).next().unwrap_or_default().to_owned();
-            Some(Lack {
-                message: format!(
-                    "the link of {} takes {}, which is for {of}, and the family is for {} (call {})",
-                    product(call),
-                    path.display(),
-                    self.machine(),
-                    call.id
-                ),
-                name,
-            })
-        };
-        paths.filter_map(lack).collect()
     }
 
     /// The header that a compile did not find.

@@ -247,19 +247,16 @@ impl Looking<'_> {
             return false;
         }
         // What cannot be read has no machine; a linker script has none either.
-        let read =
-            if name.ends_with(".a") { elf::machine_of_archive(real) } else { elf::machine_of_file(real) };
+        let is_archive = place.extension() == Some(OsStr::new("a"));
+        let read = if is_archive { elf::machine_of_archive(real) } else { elf::machine_of_file(real) };
         let machine = read.ok().flatten();
-        match machine.filter(|machine| Some(*machine) != elf::of_triple(&self.machine.name)) {
-            Some(foreign) => {
-                found.foreign.get_or_insert_with(|| (place.to_owned(), elf::name(foreign)));
-                false
-            }
-            None => {
-                found.libraries += usize::from(machine.is_some());
-                true
-            }
+        if let Some(foreign) = machine.filter(|machine| Some(*machine) != elf::of_triple(&self.machine.name))
+        {
+            found.foreign.get_or_insert_with(|| (place.to_owned(), elf::name(foreign)));
+            return false;
         }
+        found.libraries += usize::from(machine.is_some());
+        true
     }
 
     /// Whether the compiler has a header itself: it is of its C library then.
