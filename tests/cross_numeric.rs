@@ -38,6 +38,7 @@ fn meson_is_told_the_format_of_long_double_and_the_fortran_compiler() {
         "project('tiny', 'c', 'fortran', version: '1.0')\npy = import('python').find_installation(pure: false)\n\
          format = meson.get_external_property('longdouble_format')\n\
          assert(meson.is_cross_build() and not meson.can_run_host_binaries())\n\
+         assert(meson.project_build_root().endswith('/.mesonpy-build'))\n\
          py.extension_module('ext', 'ext.c', 'add.f90', c_args: '-DFORMAT=\"' + format + '\"', install: true)\n",
     );
     home.write(

@@ -17,7 +17,7 @@ MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x0
 MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 PROGRAMS = ["g++", "gcc", "cpp", "g++-12", "gcc-12", "cpp-12", "binutils", "binutils-aarch64-linux-gnu", "dash", "ninja-build"]
 # What builds of Python packages are made of; pure, all of it.
-PURE = ["pip", "setuptools", "wheel", "setuptools-scm", "cppy", "pybind11", "meson-python", "meson"]
+PURE = ["build", "setuptools", "wheel", "setuptools-scm", "cppy", "pybind11", "meson-python", "meson"]
 
 # In the namespaces: the emulator, the system read-only, and the work folder at a path of its own.
 INSIDE = r"""
@@ -33,8 +33,8 @@ mount --rbind /proc "$SYSTEM/proc"
 mount --rbind /dev "$SYSTEM/dev"
 export HOME=/mnt/work TMPDIR=/mnt/work/tmp PYTHONPATH=/mnt/work/pure PYTHONDONTWRITEBYTECODE=1 CC=gcc CXX=g++
 export PATH=/mnt/work/pure/bin:/usr/bin:/usr/sbin
-exec "$CHROOT" "$SYSTEM" /usr/bin/python3.11 -m pip wheel --no-deps --no-build-isolation --no-index \
-    -w /mnt/work/wheels /mnt/work/source.tar.gz
+exec "$CHROOT" "$SYSTEM" /usr/bin/python3.11 -m build --wheel --no-isolation --skip-dependency-check \
+    --outdir /mnt/work/wheels /mnt/work/source
 """
 
 
@@ -55,15 +55,15 @@ def prepare(package, builds, run):
         if text.startswith(b"#!"):
             script.write_bytes(b"#!/usr/bin/python3.11\n" + text.split(b"\n", 1)[1])
     source = fetched(package, builds)
-    shutil.copy(source, work / "source.tar.gz")
     system = (home / "cache/crosswheel/target/sysroots/aarch64-bookworm").resolve()
     for name in ("mnt", "proc", "dev", "tmp"):
         (system / name).mkdir(exist_ok=True)
 
     def build():
-        for name in ("tmp", "wheels"):
+        for name in ("source", "tmp", "wheels"):
             shutil.rmtree(work / name, ignore_errors=True)
             (work / name).mkdir()
+        subprocess.run(["tar", "-xzf", source, "-C", work / "source", "--strip-components=1"], check=True)
         variables = {
             "MAGIC": MAGIC,
             "MASK": MASK,

@@ -4,8 +4,8 @@
     measure.py [PACKAGE...] [--crosswheel PROGRAM] [--family F] [--rounds N] [--emulate PACKAGE] [--folder DIR]
 
 CPU time, user and system, of all processes of a build, by wait4: steadier than wall time, and right where other work shares the
-machine. One build after the other, in the same order each round, with caches of compilers (ccache, zig's for the
-package) off or fresh. Everything is fetched, and the cross compilers are warm, before the first round: a build with
+machine. One build after the other, in the same order each round; no compiler cache (ccache, sccache) is used, and what zig keeps of a
+package is thrown away with the build. Everything is fetched, and the cross compilers are warm, before the first round: a build with
 each compiler is made for that and not counted, unless --no-warm says that it has been done.
 
 --emulate builds one of the packages a third way, with arm64's own compiler and Python, which QEMU runs: needs
@@ -49,7 +49,9 @@ class Builds:
 
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
-        self.environment = dict(os.environ, CCACHE_DISABLE="1", TMPDIR=str(folder / "tmp"))
+        # Meson takes a compiler cache that it finds, unless the compiler is named; sccache works in a process of its own.
+        own = {"CC": "gcc", "CXX": "g++", "CCACHE_DISABLE": "1", "TMPDIR": str(folder / "tmp")}
+        self.environment = dict(os.environ, **own)
         (folder / "tmp").mkdir(exist_ok=True)
 
     def run(self, package, family, *more):

@@ -138,8 +138,10 @@ impl Scene<'_> {
         variables.extend(shim.variables());
         variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
+        let given = &self.request.config_settings;
+        settings.extend(self.reproducible.and_then(|_| Reproducible::setting(self.backend, given)));
         settings.extend(kit.iter().flat_map(|_| self.own_settings(observer)));
-        settings.extend(self.request.config_settings.iter().cloned());
+        settings.extend(given.iter().cloned());
         report.warnings.extend(shim.remarks());
         report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
         report.warnings.extend(kit.iter().flat_map(|kit| kit.runs.warnings.iter().cloned()));

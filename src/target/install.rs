@@ -45,15 +45,6 @@ impl Takes {
         tags
     }
 
-    /// Options by which pip takes wheels for it, and nothing else; `abi` such as `cp311`.
-    #[must_use]
-    pub fn pip_options(&self, abi: &str) -> Vec<String> {
-        let fixed = ["--only-binary=:all:", "--implementation", "cp", "--python-version", &self.python];
-        let abis = [abi, "abi3", "none"].into_iter().flat_map(|abi| ["--abi".to_owned(), abi.to_owned()]);
-        let platforms = self.platforms().into_iter().flat_map(|tag| ["--platform".to_owned(), tag]);
-        fixed.map(str::to_owned).into_iter().chain(abis).chain(platforms).collect()
-    }
-
     /// Whether it takes a wheel; if not, why.
     pub fn check(&self, wheel: &WheelName) -> Result<(), String> {
         let tags = &wheel.tags;
@@ -97,6 +88,15 @@ impl Takes {
     }
 }
 
+/// Options by which pip takes wheels for a Python such as `3.11`, an ABI such as `cp311` and these platforms, and no others.
+#[must_use]
+pub fn pip_options(python: &str, abi: &str, platforms: &[String]) -> Vec<String> {
+    let fixed = ["--only-binary=:all:", "--implementation", "cp", "--python-version", python];
+    let abis = [abi, "abi3", "none"].into_iter().flat_map(|abi| ["--abi", abi]);
+    let platforms = platforms.iter().flat_map(|tag| ["--platform", tag]);
+    fixed.into_iter().chain(abis).chain(platforms).map(str::to_owned).collect()
+}
+
 /// How wheels are installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -138,7 +138,7 @@ pub fn install(
     // Isolated from the user's own modules; pip's settings are read as ever.
     command.arg("-s").arg(script).arg(markers.to_string()).arg(&environment.python);
     command.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-conflicts"]);
-    command.arg("--no-compile").args(takes.pip_options(&tag));
+    command.arg("--no-compile").args(pip_options(&python.version, &tag, &takes.platforms()));
     if options.no_deps {
         command.arg("--no-deps");
     }

@@ -15,7 +15,7 @@ use super::super::work::{WorkArea, remove_tree};
 use super::Order;
 use super::python::Facts;
 use crate::error::{Error, IoContext, Result};
-use crate::target::install::Takes;
+use crate::target::install::{Takes, pip_options};
 use crate::toolchain::cross::Machine;
 
 /// Endings of headers.
@@ -24,6 +24,8 @@ const HEADERS: [&str; 7] = ["h", "hh", "hpp", "hxx", "inc", "inl", "ipp"];
 const LIBRARIES: [&str; 1] = ["a"];
 /// The newest glibc of which wheels are looked for: of these, nothing is run.
 const NEWEST_GLIBC: (u32, u32) = (2, 45);
+/// The same of musl, as the second number of its version.
+const NEWEST_MUSL: u32 = 5;
 
 /// A package whose files are of one machine and that has something for compilers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,10 @@ struct Found {
 /// Puts the target's files in place of this machine's; returns what is to be known of those for which there are none.
 pub fn replace(order: &Order<'_>, machine: &Machine, facts: &Facts) -> Result<Vec<String>> {
     let mut remarks = Vec::new();
+    // Another version of this machine's own C library: what links now does so then.
+    if machine.name == std::env::consts::ARCH && order.family.target.libc == "gnu" {
+        return Ok(remarks);
+    }
     let packages = facts.packages.as_path();
     for found in find(packages)? {
         let folder = order.area.target().join("packages").join(&found.requirement);
@@ -114,14 +120,16 @@ fn fetch(
     folder: &Path,
 ) -> Result<()> {
     let none = |what: &str| Error::failed(format!("{what} for {}", machine.name));
-    if order.family.target.libc != "gnu" {
-        return Err(none("no wheel is looked for").hint("only those of manylinux are"));
-    }
     let installer = Installer::find(InstallerChoice::Pip, order.python)?;
     let (major, minor, _) = order.python.version;
-    let takes =
-        Takes { machine: machine.name.clone(), glibc: NEWEST_GLIBC, python: format!("{major}.{minor}") };
-    let mut options = takes.pip_options(&format!("cp{major}{minor}{abiflags}"));
+    let python = format!("{major}.{minor}");
+    let abi = format!("cp{major}{minor}{abiflags}");
+    let platforms = if order.family.target.libc == "gnu" {
+        Takes { machine: machine.name.clone(), glibc: NEWEST_GLIBC, python: python.clone() }.platforms()
+    } else {
+        (0..=NEWEST_MUSL).rev().map(|minor| format!("musllinux_1_{minor}_{}", machine.name)).collect()
+    };
+    let mut options = pip_options(&python, &abi, &platforms);
     options.push("--no-compile".to_owned());
     if order.offline {
         options.push("--no-index".to_owned());
