@@ -156,7 +156,7 @@ def again(case: Case, first: Path) -> None:
         (folder / name).mkdir(parents=True)
     second = build(
         case, "again", folder / "wheels", folder, ("env", "--chdir", folder, "sh", "-c", 'umask 077; exec "$@"', "sh", *ANOTHER_DAY),
-        XDG_CACHE_HOME=caches, XDG_CONFIG_HOME=configuration, TZ="Pacific/Auckland", LC_ALL="C",
+        XDG_CACHE_HOME=caches, XDG_CONFIG_HOME=configuration, TZ="Pacific/Auckland", LC_ALL="C", NO_FAKE_STAT="1",
         **{variable: str(folder / name) for variable, name in other.items()},
     )
     if second is None:
