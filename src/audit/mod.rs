@@ -217,6 +217,7 @@ impl Wheel<'_> {
         let traced = self.index.trace(bytes, &facts).or_else(|| self.index.object(member, bytes, &facts));
         self.checked(member, elf::name(facts.machine), marks.isa, traced);
         self.machine(member, "", facts.machine);
+        self.rpath(member, bytes, traced.map(|(call, _)| call));
         if traced.is_none() {
             let (code, what, hint) = self.index.untraced(member, &facts, &marks, self.expected);
             self.find(code, Some(member), what, hint);
@@ -273,6 +274,28 @@ impl Wheel<'_> {
             what,
             "if it was built, see its call with `crosswheel log ls --output`; if not, it came with the source",
         );
+    }
+
+    /// Folders in which the loader looks for libraries. Elsewhere only those beside the file itself mean anything.
+    fn rpath(&mut self, member: &str, bytes: &[u8], call: Option<&Call>) {
+        let Some(dynamic) = elf::Dynamic::read(bytes).filter(|_| self.expected.elsewhere) else { return };
+        for (name, folders) in [("RPATH", dynamic.rpath), ("RUNPATH", dynamic.runpath)] {
+            let beside = |folder: &&String| folder.starts_with("$ORIGIN") || folder.starts_with("${ORIGIN}");
+            let others: Vec<&str> = folders.iter().filter(|one| !beside(one)).map(String::as_str).collect();
+            if others.is_empty() {
+                continue;
+            }
+            self.find(
+                Code::HostRpath,
+                Some(member),
+                format!("has the loader look in {}, a folder of the machine that built it ({name})", others.join(":")),
+                format!(
+                    "a `-rpath` or `-R` of its link{} put it there, from the package's build (runtime_library_dirs, \
+                     link_args, INSTALL_RPATH) or from your LDFLAGS; take it out, or let it be $ORIGIN",
+                    call.map_or_else(String::new, |call| format!(" (`crosswheel log show {}`)", call.id))
+                ),
+            );
+        }
     }
 
     /// What it was linked from.

@@ -7,8 +7,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use super::attempts::{self, Attempt};
 use super::backend::{Backend, Runner};
+use super::cross::system::{lack, linked};
 use super::cross::{self, Kit};
+use super::foreign::{self, Origin, Places};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
 use super::report::{Calls, FamilyReport, Fault};
@@ -17,10 +20,10 @@ use super::shim::Shim;
 use super::source::Source;
 use super::work::WorkArea;
 use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
-use crate::audit::{Expected, Severity, audit};
+use crate::audit::{self, Code, Expected, Severity, audit};
 use crate::capture::Log;
 use crate::environment as vars;
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::toolchain::profile;
 use crate::topology::Family;
 
@@ -116,6 +119,10 @@ impl Scene<'_> {
                 .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
                 .collect(),
         });
+        if let Some(kit) = &kit {
+            let path = lookup(&variables, vars::PATH);
+            variables.push((vars::PATH.into(), Some(prepended(&kit.programs, path.as_deref()))));
+        }
         let shim = Shim::open(
             family,
             &self.environment.python,
@@ -151,10 +158,26 @@ impl Scene<'_> {
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
             report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
-        let wheel = built?;
+        let said = std::fs::read(&backend_log).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        if let (Some(kit), Ok(record)) = (&kit, &record) {
+            self.libraries(kit, record, &said, built.is_err(), report)?;
+        }
+        let machine = kit.as_ref().map(|kit| kit.cross.machine.name.as_str());
+        let wheel = match (built, &record) {
+            (Ok(wheel), _) => wheel,
+            (Err(error), Ok(record)) => return Err(self.explained(error, record, machine, &said, report)),
+            (Err(error), Err(_)) => return Err(error),
+        };
         // Without its record nobody can say what is in the wheel.
         let record = record?;
-        let failed = failed::compiles(&record, self.built, &backend_log);
+        if let Some(machine) = machine {
+            let went_on = |attempt: &Attempt<'_>| {
+                format!("{}; the build went on without its answer: {}", attempt.told(machine), attempt.hint())
+            };
+            report.warnings.extend(attempts::find(&record, &said).iter().map(went_on));
+        }
+        let failed = failed::compiles(&record, self.places(), &said, &log);
         if self.request.allow_failed_compiles {
             report.failed_compiles.extend(failed.into_iter().map(|fault| fault.message));
         } else {
@@ -164,7 +187,7 @@ impl Scene<'_> {
             Some(kit) => self.cut(&wheel, kit, family, report)?,
             None => wheel,
         };
-        audit_wheel(&wheel, &record, report)?;
+        self.audit_wheel(&wheel, &record, report)?;
         if self.reproducible.is_some() && report.faults.is_empty() {
             self.traces(&wheel, report)?;
         }
@@ -175,6 +198,38 @@ impl Scene<'_> {
             report.rejected = Some(deliver::deliver(&wheel, &log)?.path);
         }
         Ok(())
+    }
+
+    /// Folders of the build.
+    fn places(&self) -> Places<'_> {
+        Places { source: &self.source.root, built: self.built, environment: self.environment.root.as_deref() }
+    }
+
+    /// The backend's failure with its cause, as far as it can be told: the program that could not be run here, else the
+    /// compile or link that failed last.
+    fn explained(
+        &self,
+        error: Error,
+        record: &Log,
+        machine: Option<&str>,
+        said: &str,
+        report: &mut FamilyReport,
+    ) -> Error {
+        let tried = machine.map(|machine| (machine, attempts::find(record, said)));
+        let mut causes: Vec<Fault> = tried
+            .into_iter()
+            .flat_map(|(machine, tried)| tried.into_iter().map(move |one| one.fault(machine)))
+            .collect();
+        if causes.is_empty() {
+            let last = record.failed_work().pop();
+            causes.extend(last.map(|call| failed::cause(record, call, self.places(), said, &report.log)));
+        }
+        if causes.is_empty() {
+            return error;
+        }
+        let first = causes.remove(0);
+        report.faults.extend(causes);
+        Error { message: format!("{}; {}", first.message, error.message), hint: first.hint, ..error }
     }
 
     /// What a family for another machine, or another C library, is built with.
@@ -191,6 +246,7 @@ impl Scene<'_> {
         let order = cross::Order {
             family,
             compiler: self.request.compiler.as_deref(),
+            libraries: &self.request.libraries,
             offline: self.request.offline,
             python: self.python,
             environment: self.environment,
@@ -201,6 +257,27 @@ impl Scene<'_> {
             log: &log.join("setup.log"),
         };
         cross::prepare(order, observer).map(Some)
+    }
+
+    /// What was linked of the target's libraries, and what the build looked for in vain.
+    fn libraries(
+        &self,
+        kit: &Kit,
+        record: &Log,
+        said: &str,
+        failed: bool,
+        report: &mut FamilyReport,
+    ) -> Result<()> {
+        if let Some(system) = &kit.system {
+            report.libraries = linked::of(record, system);
+            linked::write(system, &report.libraries, &report.log)?;
+        }
+        let asked = std::fs::read(&kit.asked).unwrap_or_default();
+        let asked = String::from_utf8_lossy(&asked);
+        let family = &kit.family;
+        let build = lack::Build { record, said, asked: &asked, source: self.built, family, failed };
+        report.faults.extend(lack::faults(build, || cross::system::index(family)));
+        Ok(())
     }
 
     /// The wheel under the tag of its target; what it links must be as old as that says.
@@ -214,7 +291,43 @@ impl Scene<'_> {
             report.warnings.push(what);
         }
         report.faults.extend(cross::wheel::too_new(&wheel, family)?);
+        report.faults.extend(cross::wheel::outside(&wheel, &report.libraries)?);
+        if let Some(system) = &kit.system {
+            report.faults.extend(cross::wheel::unversioned(&wheel, family, system, &kit.cross.machine)?);
+        }
         Ok(wheel)
+    }
+
+    /// Holds the wheel against the record. What is for another machine is told with where it came from.
+    fn audit_wheel(&self, wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
+        let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
+        report.elf_files = found.checked.len();
+        report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
+        for finding in &found.findings {
+            let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));
+            let origin = finding
+                .member
+                .as_deref()
+                .filter(|_| finding.code == Code::WrongMachine)
+                .and_then(|member| self.origin(&found, record, wheel, member));
+            let from = origin.as_ref().map_or_else(String::new, |origin| format!("; it {}", origin.told()));
+            let message = format!("{place}{}{from} [{}]", finding.what, finding.code.name());
+            let hint = origin.map_or_else(|| finding.hint.clone(), |origin| origin.hint().to_owned());
+            match finding.severity {
+                Severity::Fault => report.faults.push(Fault { message, hint: Some(hint) }),
+                Severity::Note => report.warnings.push(message),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a member of the wheel came from: the call that made it, or a file of the same content.
+    fn origin(&self, found: &audit::Report, record: &Log, wheel: &Path, member: &str) -> Option<Origin> {
+        let id = found.checked.iter().find(|checked| checked.member == member)?.call.as_deref();
+        match id.and_then(|id| record.calls.iter().find(|call| call.id == id)) {
+            Some(call) => Some(Origin::Call(call.tool.clone(), call.id.clone())),
+            None => foreign::of_member(wheel, member, self.places()),
+        }
     }
 
     fn traces(&self, wheel: &Path, report: &mut FamilyReport) -> Result<()> {
@@ -230,22 +343,6 @@ impl Scene<'_> {
         }
         Ok(())
     }
-}
-
-/// Holds the wheel against the record.
-fn audit_wheel(wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
-    let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
-    report.elf_files = found.checked.len();
-    report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
-    for finding in &found.findings {
-        let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));
-        let message = format!("{place}{} [{}]", finding.what, finding.code.name());
-        match finding.severity {
-            Severity::Fault => report.faults.push(Fault { message, hint: Some(finding.hint.clone()) }),
-            Severity::Note => report.warnings.push(message),
-        }
-    }
-    Ok(())
 }
 
 fn calls(record: &Log) -> Calls {

@@ -13,7 +13,7 @@
 //! | [`reproducible`] | what makes two builds give the same bytes |
 //! | `setup` | all that comes before the first family |
 //! | [`family`] | one family: shim, build, record, audit, wheel |
-//! | [`failed`] | compiles that failed although the backend is content |
+//! | [`failed`], [`attempts`], [`foreign`] | what went wrong: compiles that failed, programs of the target that were run, files of other machines |
 //! | [`deliver`], [`traces`] | the wheel into its folder; names of our folders left in it |
 //! | [`report`] | what is told at the end |
 //! | [`work`], [`process`], [`interrupt`] | the work area, commands, signals |
@@ -22,12 +22,14 @@
 //! an [`Observer`] is told what happens.
 
 pub mod archive;
+pub mod attempts;
 pub mod backend;
 pub mod cross;
 pub mod deliver;
 pub mod failed;
 pub mod family;
 pub mod fetch;
+pub mod foreign;
 pub mod hunks;
 pub mod interpreter;
 pub mod interrupt;
@@ -62,7 +64,8 @@ use crate::error::{Error, IoContext, Result};
 use crate::topology::Family;
 
 /// What a build writes into a log folder, besides a wheel that was rejected.
-const LOG_FILES: [&str; 4] = ["record.jsonl", "record.lost", "backend.log", "setup.log"];
+const LOG_FILES: [&str; 5] =
+    ["record.jsonl", "record.lost", "backend.log", "setup.log", cross::system::linked::FILE];
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +91,8 @@ pub struct Request {
     pub not_reproducible: bool,
     /// The cross compiler of families that name a C library; `None` for the default.
     pub compiler: Option<String>,
+    /// Libraries of the target that a build for another machine is to see.
+    pub libraries: cross::system::Wanted,
     /// Fetch nothing.
     pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.
@@ -133,6 +138,7 @@ pub trait Observer {
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     // What can be seen to be wrong is told before anything is made.
     Origin::of(&request.source)?;
+    request.families.iter().try_for_each(|family| request.libraries.check(family))?;
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);
     let failed = done.as_ref().is_ok_and(|report| report.families.iter().any(|one| one.error.is_some()));

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::libraries::LibraryArgs;
 use super::session::WerrorChoice;
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
@@ -67,7 +68,9 @@ pub(super) struct Args {
     /// is `<triplet>-gcc` on PATH [default: zig]
     #[arg(long, value_name = "NAME")]
     compiler: Option<String>,
-    /// Fetch nothing: no cross compiler, no source, no build dependency
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    /// Fetch nothing: no cross compiler, no source, no build dependency, no library
     #[arg(long)]
     offline: bool,
     /// Keep the work area (source, environment, temporary files) even if all goes well
@@ -160,6 +163,7 @@ fn request(args: Args) -> Result<Request> {
         not_reproducible: args.no_reproducible,
         keep: args.keep,
         compiler: args.compiler,
+        libraries: args.libraries.wanted(),
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
     })

@@ -50,6 +50,21 @@ pub struct Machine {
     pub abi: Abi,
 }
 
+/// A machine as Debian knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DebianMachine<'a> {
+    /// As in platform tags: `aarch64`.
+    pub name: &'a str,
+    /// Debian's name of the architecture: `arm64`.
+    pub debian: &'a str,
+    /// Debian's multiarch triplet.
+    pub triplet: &'a str,
+    /// The program of QEMU's user mode.
+    pub qemu: &'a str,
+    /// The dynamic loader of glibc, seen from `/`.
+    pub loader: &'a str,
+}
+
 /// Sizes in bytes, and other facts of C on a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abi {
@@ -103,6 +118,10 @@ pub struct Cross {
     pub caches: (Option<String>, Option<String>),
     /// Variables that it reads, with their values.
     pub variables: Vec<(OsString, OsString)>,
+    /// Folder of the target's headers and libraries that a build sees, if there are any.
+    pub sysroot: Option<PathBuf>,
+    /// Whether static libraries of it are preferred.
+    pub static_libraries: bool,
     /// What rules are filled in with, by placeholder.
     pub fills: BTreeMap<&'static str, Vec<Vec<u8>>>,
     dialect: Dialect,
@@ -130,6 +149,19 @@ impl Toolchains {
         self.compilers.get(name).ok_or_else(|| {
             Error::usage(format!("unknown cross compiler `{name}`"))
                 .hint(suggest(name, self.cross_compilers()))
+        })
+    }
+
+    /// Machines of which Debian has packages, by name.
+    pub fn debian_machines(&self) -> impl Iterator<Item = DebianMachine<'_>> {
+        self.machine_rows.iter().filter_map(|(name, row)| {
+            Some(DebianMachine {
+                name,
+                debian: row.debian.as_deref()?,
+                triplet: row.multiarch.get("gnu")?,
+                qemu: row.qemu.as_deref()?,
+                loader: row.loader.get("gnu")?,
+            })
         })
     }
 
@@ -226,6 +258,8 @@ impl Cross {
             asks: row.asks.iter().map(&fill).collect(),
             caches: (row.cache.clone(), row.local_cache.clone()),
             variables: Vec::new(),
+            sysroot: None,
+            static_libraries: false,
             fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
             dialect: row.dialect.0,
             machine,

@@ -63,6 +63,10 @@ pub(super) struct CompilerRow {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MachineRow {
+    pub debian: Option<String>,
+    pub qemu: Option<String>,
+    #[serde(default)]
+    pub loader: BTreeMap<String, String>,
     pub triplet: BTreeMap<String, String>,
     pub multiarch: BTreeMap<String, String>,
     pub meson: MesonRow,
@@ -166,6 +170,8 @@ pub(super) struct When {
     pub reproducible: bool,
     #[serde(default)]
     pub cross: bool,
+    #[serde(default)]
+    pub static_libraries: bool,
     pub compiler: Option<String>,
     pub machine: Option<String>,
 }

@@ -142,6 +142,8 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
         ("CONFINCLUDEPY", &include),
         ("CXX", "c++"),
         ("EXT_SUFFIX", &suffix),
+        // How setuptools spells a folder for the loader; the linkers here take GNU's way, and not all of them `-R`.
+        ("GNULD", "yes"),
         ("HOST_GNU_TYPE", &machine.triplet),
         ("INCLUDEPY", &include),
         ("LDCXXSHARED", "c++ -shared"),
