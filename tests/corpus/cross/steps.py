@@ -54,12 +54,15 @@ class Case:
     def step(self, name: str, command: list, limit: int, *, cwd: Path, **more: str) -> tuple[int, str]:
         """Runs a command with its time taken, CPU seconds with those of all its children; status and output."""
         log = self.folder / f"{name}.log"
+        # Builds are not to depend on who cleans the system's folder of temporary files.
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         begin = time.monotonic()
         with open(log, "wb") as errors, open(self.folder / f"{name}.out", "w+b") as out:
             # timeout(1) ends its whole group, and its own CPU time is nothing.
             child = subprocess.Popen(
                 ["timeout", "--kill-after=10", str(limit), *map(str, command)],
-                cwd=cwd, env={**os.environ, **more}, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                cwd=cwd, env={**os.environ, "TMPDIR": str(temporary), **more}, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
             )
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
