@@ -280,9 +280,12 @@ fn zig_is_warmed_for_the_links_that_builds_make() {
     let shop = Shop::new();
     let toolchains = Toolchains::builtin().unwrap();
     let family = Topology::find(&shop.at("work")).unwrap().family(FAMILY).unwrap();
-    let folder = shop.at("cache/crosswheel/compilers").join(toolchains.cross_package("zig").unwrap().unwrap().folder());
+    let folder = shop
+        .at("cache/crosswheel/compilers")
+        .join(toolchains.cross_package("zig").unwrap().unwrap().folder());
     let (path, log) = (shop.at("tools").into_os_string(), shop.at("work/warm.log"));
-    let cross = Cross::resolve(&toolchains, &family, "zig", Some(&folder), (&path, &shop.at("work"))).unwrap();
+    let cross =
+        Cross::resolve(&toolchains, &family, "zig", Some(&folder), (&path, &shop.at("work"))).unwrap();
     let own = Own { cross: &cross, path: &path, log: &log };
     let warm = || own.warm(Some(&folder), &shop.at("work"), &shop.at("work"), &mut Blind).unwrap();
     warm();

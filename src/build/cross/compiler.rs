@@ -178,7 +178,11 @@ impl Own<'_> {
             let file = folder.join(format!("warm.{extension}"));
             fs::write(&file, text).context("writing", &file)?;
             let mut command = self.command(role)?;
-            command.args(&self.cross.links).args(["-O2", "-fPIC", "-shared", "-o"]).arg(folder.join("warm.so")).arg(&file);
+            command
+                .args(&self.cross.links)
+                .args(["-O2", "-fPIC", "-shared", "-o"])
+                .arg(folder.join("warm.so"))
+                .arg(&file);
             let status = process::run_logged(&mut command, self.log, || observer.event(Event::Tick))?;
             if !status.success() {
                 return Err(process::failure(

@@ -101,6 +101,8 @@ def build(case: Case, name: str, out: Path, cwd: Path, before: tuple[str, ...] =
     command = [*before, setting.crosswheel, "build", f"{package.name}=={package.version}", "--json", "--out", out]
     command += ["--family", run.family, "--compiler", run.compiler, "--python", setting.pythons[run.python]]
     command += [word for one in package.settings for word in ("--config-setting", one)]
+    if package.libraries and run.debian:
+        command += ["--libraries", ",".join(package.libraries), "--debian", run.debian]
     command += ["--offline"] * setting.offline
     status, text = case.step(name, command, BUILD_SECONDS, cwd=cwd, **more)
     if status:
@@ -138,7 +140,8 @@ def call(case: Case, wheel: Path) -> None:
     command = [case.setting.crosswheel, "test", wheel, "--family", run.family, "--debian", run.debian]
     command += [word for name in package.companions if name in case.wheels for word in ("--with", case.wheels[name])]
     case.result["companions"] = {name: "ours" if name in case.wheels else "of the index" for name in package.companions}
-    status, _ = case.step("import", command, TEST_SECONDS, cwd=case.folder)
+    imports = [word for name in package.imports for word in ("--import", name)]
+    status, _ = case.step("import", [*command, *imports], TEST_SECONDS, cwd=case.folder)
     if status:
         case.failed("import", status)
         return
