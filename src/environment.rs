@@ -98,6 +98,7 @@ variables! {
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
     TERM: Read, "`dumb`: no live line.";
     TMPDIR: Both, "Folder of temporary files, by which probes are known. The work area of `build` is made in it, and the build's own lies in the work area.";
+    TZ: Set, "UTC, so that times of files look the same everywhere.";
     VIRTUAL_ENV: Set, "The isolated environment of a build, or of a test of a wheel.";
     XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, compilers, plans for `explain`, target Pythons and sysroots.";
     _PYTHON_HOST_PLATFORM: Set, "In a cross build: the target's platform, which ends up in the wheel's tag.";

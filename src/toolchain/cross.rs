@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crosswheel_shim::plan::{Dialect, Role};
+use crosswheel_shim::plan::{Dialect, Kind, Role};
 
 use super::Toolchains;
 use super::ask::{Manner, ask};
@@ -130,6 +130,8 @@ pub struct Cross {
     pub target: Vec<String>,
     /// In its place where only something is asked.
     pub asks: Vec<String>,
+    /// What the rules of this compiler put into every link.
+    pub links: Vec<String>,
     /// Variable with the folder of its own cache, and the one for what belongs to a build.
     pub caches: (Option<String>, Option<String>),
     /// Variables that it reads, with their values.
@@ -160,6 +162,16 @@ impl Toolchains {
             program: program.into(),
             megabytes: row.megabytes.unwrap_or_default(),
         }))
+    }
+
+    /// What the injections for a compiler put into its links.
+    fn link_flags(&self, compiler: &str, machine: &str) -> Vec<String> {
+        let of_it = self.injections.iter().filter(|row| {
+            row.when.compiler.as_deref() == Some(compiler)
+                && row.when.machine.as_deref().is_none_or(|asked| asked == machine)
+                && row.kinds.0.has(Kind::Link)
+        });
+        of_it.flat_map(|row| row.flags.iter().map(|flag| flag.get_ref().clone())).collect()
     }
 
     fn cross_compiler(&self, name: &str) -> Result<&CompilerRow> {
@@ -275,6 +287,7 @@ impl Cross {
             pins_libc: row.pins_libc,
             target: row.target.iter().chain(abi.into_iter().flatten()).map(&fill).collect(),
             asks: row.asks.iter().map(&fill).collect(),
+            links: toolchains.link_flags(compiler, &machine.name),
             caches: (row.cache.clone(), row.local_cache.clone()),
             variables: Vec::new(),
             sysroot: None,

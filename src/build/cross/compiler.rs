@@ -165,7 +165,9 @@ impl Own<'_> {
         let wanted =
             if languages::first(source, &languages::CXX)?.is_some() { vec![c, cxx] } else { vec![c] };
         for (role, language, extension, text) in wanted {
-            let name = [self.cross.target.join("_"), language.to_owned()].join(".").replace("-target_", "");
+            // zig compiles its libraries anew for other options of the link, so these are the ones that builds get.
+            let options = [&self.cross.target[..], &self.cross.links].concat().join("_").replace('/', "_");
+            let name = [options, language.to_owned()].join(".").replace("-target_", "");
             let mark = cache_of(package).join("warm").join(name);
             if mark.is_file() {
                 continue;
@@ -178,7 +180,11 @@ impl Own<'_> {
             let file = folder.join(format!("warm.{extension}"));
             fs::write(&file, text).context("writing", &file)?;
             let mut command = self.command(role)?;
-            command.args(["-O2", "-fPIC", "-shared", "-o"]).arg(folder.join("warm.so")).arg(&file);
+            command
+                .args(&self.cross.links)
+                .args(["-O2", "-fPIC", "-shared", "-o"])
+                .arg(folder.join("warm.so"))
+                .arg(&file);
             let status = process::run_logged(&mut command, self.log, || observer.event(Event::Tick))?;
             if !status.success() {
                 return Err(process::failure(

@@ -20,6 +20,7 @@ class Package:
     call: str
     prints: str
     companions: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     why: str = ""
@@ -57,7 +58,7 @@ def load(text: str) -> dict[str, Package]:
     """Packages by name. A setting without its reason is a fault of the file."""
     found = {}
     for name, row in tomllib.loads(text).items():
-        lists = {"companions": "with", "settings": "settings", "libraries": "libraries"}
+        lists = {"companions": "with", "imports": "imports", "settings": "settings", "libraries": "libraries"}
         values = {key: tuple(row.pop(theirs, ())) for key, theirs in lists.items()}
         package = Package(name, **row, **values)
         if package.settings and not package.why:

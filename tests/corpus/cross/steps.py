@@ -54,12 +54,15 @@ class Case:
     def step(self, name: str, command: list, limit: int, *, cwd: Path, **more: str) -> tuple[int, str]:
         """Runs a command with its time taken, CPU seconds with those of all its children; status and output."""
         log = self.folder / f"{name}.log"
+        # Builds are not to depend on who cleans the system's folder of temporary files.
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         begin = time.monotonic()
         with open(log, "wb") as errors, open(self.folder / f"{name}.out", "w+b") as out:
             # timeout(1) ends its whole group, and its own CPU time is nothing.
             child = subprocess.Popen(
                 ["timeout", "--kill-after=10", str(limit), *map(str, command)],
-                cwd=cwd, env={**os.environ, **more}, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                cwd=cwd, env={**os.environ, "TMPDIR": str(temporary), **more}, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
             )
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
@@ -98,6 +101,8 @@ def build(case: Case, name: str, out: Path, cwd: Path, before: tuple[str, ...] =
     command = [*before, setting.crosswheel, "build", f"{package.name}=={package.version}", "--json", "--out", out]
     command += ["--family", run.family, "--compiler", run.compiler, "--python", setting.pythons[run.python]]
     command += [word for one in package.settings for word in ("--config-setting", one)]
+    if package.libraries and run.debian:
+        command += ["--libraries", ",".join(package.libraries), "--debian", run.debian]
     command += ["--offline"] * setting.offline
     status, text = case.step(name, command, BUILD_SECONDS, cwd=cwd, **more)
     if status:
@@ -135,7 +140,8 @@ def call(case: Case, wheel: Path) -> None:
     command = [case.setting.crosswheel, "test", wheel, "--family", run.family, "--debian", run.debian]
     command += [word for name in package.companions if name in case.wheels for word in ("--with", case.wheels[name])]
     case.result["companions"] = {name: "ours" if name in case.wheels else "of the index" for name in package.companions}
-    status, _ = case.step("import", command, TEST_SECONDS, cwd=case.folder)
+    imports = [word for name in package.imports for word in ("--import", name)]
+    status, _ = case.step("import", [*command, *imports], TEST_SECONDS, cwd=case.folder)
     if status:
         case.failed("import", status)
         return
@@ -156,7 +162,7 @@ def again(case: Case, first: Path) -> None:
         (folder / name).mkdir(parents=True)
     second = build(
         case, "again", folder / "wheels", folder, ("env", "--chdir", folder, "sh", "-c", 'umask 077; exec "$@"', "sh", *ANOTHER_DAY),
-        XDG_CACHE_HOME=caches, XDG_CONFIG_HOME=configuration, TZ="Pacific/Auckland", LC_ALL="C",
+        XDG_CACHE_HOME=caches, XDG_CONFIG_HOME=configuration, TZ="Pacific/Auckland", LC_ALL="C", NO_FAKE_STAT="1",
         **{variable: str(folder / name) for variable, name in other.items()},
     )
     if second is None:
