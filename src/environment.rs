@@ -83,6 +83,7 @@ variables! {
     OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";
     PATH: Both, "Where tools are found. The shim folder goes first; those of other sessions are taken out.";
     PIP_USER: Set, "To 0 while build dependencies are installed: an isolated environment has no user's folder.";
+    PKG_CONFIG: Set, "In a cross build: the name of pkg-config, which is then found on PATH.";
     PKG_CONFIG_LIBDIR: Set, "In a cross build: where the target's libraries describe themselves, so that those of this machine are not found.";
     PKG_CONFIG_PATH: Set, "Taken out in a cross build.";
     PKG_CONFIG_SYSROOT_DIR: Set, "Taken out in a cross build.";

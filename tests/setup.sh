@@ -18,6 +18,7 @@ need ninja ninja-build
 need make make
 need pkg-config pkg-config
 need fish fish
+need faketime faketime
 need valgrind valgrind
 need readelf binutils
 need cmake cmake
@@ -55,4 +56,9 @@ if ! { "$tools/bin/wheel" version && "$tools/bin/python" -c "$imports" && "$tool
     python3 -m venv "$tools"
     "$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'wheel>=0.46' auditwheel==6.8.2 installer packaging \
         jsonschema 'cyclonedx-python-lib[validation]' uv twine meson
+fi
+
+# Extension modules in Rust for another machine.
+if command -v rustup >/dev/null 2>&1; then
+    rustup target list --installed | grep -qx aarch64-unknown-linux-gnu || rustup --quiet target add aarch64-unknown-linux-gnu
 fi

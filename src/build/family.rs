@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::attempts::{self, Attempt};
 use super::backend::{Backend, Runner};
+use super::cross::system::{lack, linked};
 use super::cross::{self, Kit};
 use super::foreign::{self, Origin, Places};
 use super::interpreter::Interpreter;
@@ -118,6 +119,10 @@ impl Scene<'_> {
                 .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
                 .collect(),
         });
+        if let Some(kit) = &kit {
+            let path = lookup(&variables, vars::PATH);
+            variables.push((vars::PATH.into(), Some(prepended(&kit.programs, path.as_deref()))));
+        }
         let shim = Shim::open(
             family,
             &self.environment.python,
@@ -157,6 +162,9 @@ impl Scene<'_> {
         }
         let said = std::fs::read(&backend_log).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
+        if let (Some(kit), Ok(record)) = (&kit, &record) {
+            self.libraries(kit, record, &said, built.is_err(), report)?;
+        }
         let machine = kit.as_ref().map(|kit| kit.cross.machine.name.as_str());
         let wheel = match (built, &record) {
             (Ok(wheel), _) => wheel,
@@ -214,7 +222,9 @@ impl Scene<'_> {
             .into_iter()
             .flat_map(|(machine, tried)| tried.into_iter().map(move |one| one.fault(machine)))
             .collect();
-        if causes.is_empty() {
+        causes.extend(failed::rust_target(said));
+        // What the build looked for in vain is told already.
+        if causes.is_empty() && report.faults.is_empty() {
             let last = record.failed_work().pop();
             causes.extend(last.map(|call| failed::cause(record, call, self.places(), said, &report.log)));
         }
@@ -240,6 +250,7 @@ impl Scene<'_> {
         let order = cross::Order {
             family,
             compiler: self.request.compiler.as_deref(),
+            libraries: &self.request.libraries,
             offline: self.request.offline,
             python: self.python,
             environment: self.environment,
@@ -253,6 +264,27 @@ impl Scene<'_> {
         cross::prepare(order, observer).map(Some)
     }
 
+    /// What was linked of the target's libraries, and what the build looked for in vain.
+    fn libraries(
+        &self,
+        kit: &Kit,
+        record: &Log,
+        said: &str,
+        failed: bool,
+        report: &mut FamilyReport,
+    ) -> Result<()> {
+        if let Some(system) = &kit.system {
+            report.libraries = linked::of(record, system);
+            linked::write(system, &report.libraries, &report.log)?;
+        }
+        let asked = std::fs::read(&kit.asked).unwrap_or_default();
+        let asked = String::from_utf8_lossy(&asked);
+        let family = &kit.family;
+        let build = lack::Build { record, said, asked: &asked, source: self.built, family, failed };
+        report.faults.extend(lack::faults(build, || cross::system::index(family)));
+        Ok(())
+    }
+
     /// The wheel under the tag of its target; what it links must be as old as that says.
     fn cut(&self, wheel: &Path, kit: &Kit, family: &Family, report: &mut FamilyReport) -> Result<PathBuf> {
         let folder = self.area.wheels().join("tagged");
@@ -264,6 +296,10 @@ impl Scene<'_> {
             report.warnings.push(what);
         }
         report.faults.extend(cross::wheel::too_new(&wheel, family)?);
+        report.faults.extend(cross::wheel::outside(&wheel, &report.libraries)?);
+        if let Some(system) = &kit.system {
+            report.faults.extend(cross::wheel::unversioned(&wheel, family, system, &kit.cross.machine)?);
+        }
         Ok(wheel)
     }
 

@@ -64,7 +64,8 @@ use crate::error::{Error, IoContext, Result};
 use crate::topology::Family;
 
 /// What a build writes into a log folder, besides a wheel that was rejected.
-const LOG_FILES: [&str; 4] = ["record.jsonl", "record.lost", "backend.log", "setup.log"];
+const LOG_FILES: [&str; 5] =
+    ["record.jsonl", "record.lost", "backend.log", "setup.log", cross::system::linked::FILE];
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +93,8 @@ pub struct Request {
     pub compiler: Option<String>,
     /// Have programs of the target run by an emulator.
     pub run_tests: bool,
+    /// Libraries of the target that a build for another machine is to see.
+    pub libraries: cross::system::Wanted,
     /// Fetch nothing.
     pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.
@@ -137,6 +140,7 @@ pub trait Observer {
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     // What can be seen to be wrong is told before anything is made.
     Origin::of(&request.source)?;
+    request.families.iter().try_for_each(|family| request.libraries.check(family))?;
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);
     let failed = done.as_ref().is_ok_and(|report| report.families.iter().any(|one| one.error.is_some()));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::cross::system::linked::Linked;
 use super::patches::Patch;
 
 /// A whole call.
@@ -57,6 +58,8 @@ pub struct FamilyReport {
     pub elf_files: usize,
     /// Those of them that the audit traced to a call in the record.
     pub traced: usize,
+    /// Libraries of the target that were linked from a system root or from packages of Debian.
+    pub libraries: Vec<Linked>,
     /// Compiles that failed and that were let through.
     pub failed_compiles: Vec<String>,
     /// What is wrong with the build or the wheel.

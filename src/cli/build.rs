@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::libraries::LibraryArgs;
 use super::session::{RunTests, WerrorChoice};
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
@@ -70,7 +71,9 @@ pub(super) struct Args {
     /// Have steps of the build run programs of the target, by this emulator, in a namespace of the build's own
     #[arg(long, value_name = "EMULATOR")]
     run_tests_with: Option<RunTests>,
-    /// Fetch nothing: no cross compiler, no source, no build dependency
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    /// Fetch nothing: no cross compiler, no source, no build dependency, no library
     #[arg(long)]
     offline: bool,
     /// Keep the work area (source, environment, temporary files) even if all goes well
@@ -170,6 +173,7 @@ fn request(args: Args) -> Result<Request> {
         keep: args.keep,
         compiler: args.compiler,
         run_tests: args.run_tests_with.is_some(),
+        libraries: args.libraries.wanted(),
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
     })

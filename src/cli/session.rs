@@ -7,7 +7,9 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
+use super::libraries::LibraryArgs;
 use crate::build::cross::compiler::for_session;
+use crate::build::cross::system;
 use crate::build::{Event, Observer};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
@@ -42,7 +44,9 @@ pub(super) struct SessionArgs {
     /// Run programs of the target by this emulator; `run` tells the kernel so for its command alone
     #[arg(long, value_name = "EMULATOR")]
     run_tests_with: Option<RunTests>,
-    /// Fetch no cross compiler
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    /// Fetch no cross compiler and no library
     #[arg(long)]
     offline: bool,
     /// Keep no record
@@ -136,6 +140,7 @@ impl SessionArgs {
         add(self.family.as_bytes());
         add(format!("{:?}", self.werror).as_bytes());
         add(format!("{:?}", self.compiler).as_bytes());
+        add(format!("{:?}", self.libraries.wanted()).as_bytes());
         let cwd = std::env::current_dir().unwrap_or_default();
         if let Some(topology) = self.topology.clone().or_else(|| Topology::locate(&cwd)) {
             add(cwd.join(&topology).as_os_str().as_bytes());
@@ -188,13 +193,28 @@ impl SessionArgs {
         if let Some(werror) = &self.werror {
             werror.apply(&mut policy)?;
         }
-        let (path, toolchains, dir) = (path(), Toolchains::builtin()?, cwd.join(dir));
+        let (mut path, toolchains, dir) = (path(), Toolchains::builtin()?, cwd.join(dir));
         let choice = (self.compiler.as_deref(), self.offline);
         let cross = family.libc_version.is_some().then(|| {
             let places = (without_shims(&path, &cwd), &*dir);
             for_session(&toolchains, &family, choice, (&places.0, places.1), &mut Steps)
         });
-        let cross = cross.transpose()?;
+        let mut cross = cross.transpose()?;
+        let wanted = self.libraries.wanted();
+        if !wanted.is_empty() {
+            let programs = system::for_session(
+                &wanted,
+                &family,
+                cross.as_mut(),
+                (&without_shims(&path, &cwd), &dir),
+                self.offline,
+                &mut Steps,
+            )?;
+            let rest = path;
+            path = programs.into_os_string();
+            path.push(":");
+            path.push(rest);
+        }
         Session::create(&SessionOptions {
             dir: &dir,
             toolchains: &toolchains,

@@ -27,8 +27,8 @@ pub struct Emulator {
 impl Emulator {
     /// Finds what runs programs of a family's target; `None` if this machine itself does.
     ///
-    /// `root` is where libraries of the target are, if the caller knows; else it is a sysroot of the cache whose glibc is
-    /// as new as the family's at least.
+    /// `root` is where libraries of the target are, if the caller knows; without a dynamic loader in it, it is a sysroot of
+    /// the cache whose glibc is as new as the family's at least.
     pub fn find(machine: &Machine, family: &Family, root: Option<&Path>) -> Result<Option<Self>> {
         if machine.name == std::env::consts::ARCH {
             return Ok(None);
@@ -37,8 +37,9 @@ impl Emulator {
             return Err(Error::failed(format!("QEMU has no user mode for {}", machine.name)));
         };
         let program = find_qemu(qemu, &machine.name)?;
+        let loads = |root: &&Path| machine.loader.as_ref().is_some_and(|loader| root.join(loader).exists());
         // What zig links with musl is static.
-        let root = match (root, family.target.libc.as_str()) {
+        let root = match (root.filter(loads), family.target.libc.as_str()) {
             (Some(root), _) => Some(root.to_owned()),
             (None, "gnu") => Some(sysroot(&Cache::find()?, machine, family.libc_version)?.path),
             (None, _) => None,

@@ -90,6 +90,13 @@ struct Unpacked {
     without: Skipped,
 }
 
+/// Packages that no build sees.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compilers {
+    names: Vec<String>,
+}
+
 /// What of a package is not unpacked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +143,7 @@ pub struct Table {
     suites: Vec<Suite>,
     without: Vec<Without>,
     unpacked: Unpacked,
+    compilers: Compilers,
 }
 
 impl Table {
@@ -227,6 +235,12 @@ impl Table {
     #[must_use]
     pub fn is_left_out(&self, package: &str) -> bool {
         self.without.iter().flat_map(|row| &row.names).any(|pattern| matches(pattern, package))
+    }
+
+    /// Whether a package holds what a cross compiler brings itself: no build must see two of it.
+    #[must_use]
+    pub fn is_of_the_compiler(&self, package: &str) -> bool {
+        self.compilers.names.iter().any(|pattern| matches(pattern, package))
     }
 
     /// What of a package is not unpacked.

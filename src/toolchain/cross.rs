@@ -50,6 +50,8 @@ pub struct Machine {
     pub rust: String,
     /// The program of QEMU's user mode, without `-static`, if there is one.
     pub qemu: Option<String>,
+    /// The dynamic loader, seen from `/`, if it is known.
+    pub loader: Option<String>,
     /// What C is on it.
     pub abi: Abi,
 }
@@ -122,6 +124,10 @@ pub struct Cross {
     pub caches: (Option<String>, Option<String>),
     /// Variables that it reads, with their values.
     pub variables: Vec<(OsString, OsString)>,
+    /// Folder of the target's headers and libraries that a build sees, if there are any.
+    pub sysroot: Option<PathBuf>,
+    /// Whether static libraries of it are preferred.
+    pub static_libraries: bool,
     /// What rules are filled in with, by placeholder.
     pub fills: BTreeMap<&'static str, Vec<Vec<u8>>>,
     dialect: Dialect,
@@ -186,6 +192,7 @@ impl Toolchains {
             longdouble: row.longdouble.clone(),
             rust: named(&row.rust)?,
             qemu: row.qemu.clone(),
+            loader: row.loader.get(&target.libc).cloned(),
             abi: Abi {
                 pointer,
                 big_endian: row.abi.big_endian,
@@ -260,6 +267,8 @@ impl Cross {
             asks: row.asks.iter().map(&fill).collect(),
             caches: (row.cache.clone(), row.local_cache.clone()),
             variables: Vec::new(),
+            sysroot: None,
+            static_libraries: false,
             fills: BTreeMap::from([
                 ("build_triplet", vec![build_triplet().into_bytes()]),
                 ("target_triples", triples(&machine)),

@@ -171,6 +171,8 @@ pub(super) struct When {
     pub reproducible: bool,
     #[serde(default)]
     pub cross: bool,
+    #[serde(default)]
+    pub static_libraries: bool,
     pub compiler: Option<String>,
     pub machine: Option<String>,
 }

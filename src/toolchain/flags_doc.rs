@@ -274,6 +274,9 @@ fn when(when: &When) -> String {
     if when.cross {
         all.push("the family names a C library".to_owned());
     }
+    if when.static_libraries {
+        all.push("static libraries of a system root are preferred".to_owned());
+    }
     if let Some(compiler) = &when.compiler {
         all.push(format!("`--compiler {compiler}`"));
     }

@@ -113,6 +113,9 @@ pub fn profile(
 /// Placeholders of arguments that are put in for others.
 const FILLED_BY_SHIM: [&str; 2] = ["value", "value_"];
 
+/// Placeholders of what is put in, which stand for none, one or several paths of a cross build.
+const PER_PATH: [&str; 2] = ["{sysroot_headers}", "{sysroot_libraries}"];
+
 fn is_compiler(facts: &CompilerFacts) -> bool {
     matches!(facts.dialect, Dialect::Gcc | Dialect::Clang)
 }
@@ -181,6 +184,7 @@ impl Making<'_> {
             && when.werror.is_none_or(|asked| asked == self.policy.werror)
             && (!when.reproducible || self.reproducible.is_some())
             && (!when.cross || self.facts.cross.is_some())
+            && (!when.static_libraries || self.facts.cross.is_some_and(|cross| cross.static_libraries))
             && when
                 .compiler
                 .as_ref()
@@ -338,6 +342,9 @@ impl Making<'_> {
     /// Fills in what is known now; the rest is the shim's. One flag may become several.
     fn fill(&mut self, rule: &str, flag: &str) -> Vec<Bytes> {
         let flag = self.levelled(flag);
+        if PER_PATH.iter().any(|word| flag.contains(word)) {
+            return self.paths(&flag);
+        }
         let Some((head, tail)) = flag.split_once("{map}") else { return vec![flag.into_bytes()] };
         let mut maps: Vec<_> = self.reproducible.map(|wanted| wanted.maps.clone()).unwrap_or_default();
         // Of several maps that fit, gcc takes the last: the deepest folder must come last.

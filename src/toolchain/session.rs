@@ -121,6 +121,7 @@ impl Session {
                 werror: options.policy.werror.name(),
                 plan: &crate::hex::digits(&digest),
                 bin: &bin,
+                sysroot: options.cross.and_then(|cross| cross.sysroot.as_deref()),
                 tools: &discovery.tools,
             };
             header.start(record)?;

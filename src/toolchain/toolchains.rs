@@ -370,7 +370,7 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
 fn check_injection(injection: &Placed<InjectionRow>) -> Result<()> {
     let row = &injection.value;
     for flag in &row.flags {
-        let known = ["level", "map", "flag", "source", "cwd", "temp"];
+        let known = ["level", "map", "flag", "source", "cwd", "temp", "sysroot_headers", "sysroot_libraries"];
         placeholders(&injection.source, flag, &known)?;
     }
     if row.flags.is_empty() {

@@ -9,6 +9,7 @@ use crosswheel_shim::plan::Role;
 
 use super::super::backend::Backend;
 use super::runs::Runs;
+use super::system::View;
 use crate::error::{IoContext, Result};
 use crate::toolchain::cross::Cross;
 use crate::topology::Family;
@@ -25,8 +26,10 @@ pub struct Content<'a> {
     pub packages: &'a Path,
     /// Headers of the target's Python.
     pub headers: &'a Path,
-    /// Where the target's libraries are.
+    /// Where the target's libraries are; empty if there are none.
     pub system: &'a Path,
+    /// The folders in it, if there are any.
+    pub view: Option<&'a View>,
     /// Where the files go.
     pub folder: &'a Path,
     /// What ends the name of an extension module.
@@ -112,6 +115,10 @@ fn meson(content: &Content<'_>) -> String {
         if machine.abi.big_endian { "big" } else { "little" },
         machine.longdouble,
     );
+    if let Some(view) = content.view {
+        let folders: Vec<String> = view.pkg_config.iter().map(|folder| quoted(folder, '\'')).collect();
+        let _ = writeln!(text, "pkg_config_libdir = [{}]", folders.join(", "));
+    }
     text
 }
 
@@ -134,6 +141,10 @@ fn cmake(content: &Content<'_>) -> String {
         text,
         "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n"
     );
+    if content.view.is_some() {
+        // Debian's folder for libraries of a machine, which CMake learns of only from some compilers.
+        let _ = writeln!(text, "set(CMAKE_LIBRARY_ARCHITECTURE {})", machine.multiarch);
+    }
     for what in ["LIBRARY", "INCLUDE", "PACKAGE"] {
         let _ = writeln!(text, "set(CMAKE_FIND_ROOT_PATH_MODE_{what} ONLY)");
     }

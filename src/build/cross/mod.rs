@@ -9,6 +9,7 @@
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`runs`] | programs of the target that the build runs |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
+//! | [`system`] | libraries of the target that a package links |
 //! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
 //!
 //! Build dependencies are installed before, natively: none of the variables that are set here reaches them.
@@ -19,6 +20,7 @@ pub mod files;
 pub mod header;
 pub mod python;
 pub mod runs;
+pub mod system;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
@@ -34,6 +36,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
 use crate::toolchain::cross::{Cross, DEFAULT_COMPILER};
 use crate::topology::Family;
+use system::{System, Wanted};
 
 /// What is to be prepared.
 #[derive(Clone, Copy)]
@@ -42,6 +45,8 @@ pub struct Order<'a> {
     pub family: &'a Family,
     /// The cross compiler; `None` for the default.
     pub compiler: Option<&'a str>,
+    /// Libraries of the target that the build is to see.
+    pub libraries: &'a Wanted,
     /// Fetch nothing.
     pub offline: bool,
     /// The Python that builds.
@@ -77,6 +82,14 @@ pub struct Kit {
     pub tag: String,
     /// How programs of the target run.
     pub runs: runs::Runs,
+    /// The family.
+    pub family: Family,
+    /// Libraries of the target that the build sees.
+    pub system: Option<System>,
+    /// Folder of programs that go ahead of this machine's: pkg-config.
+    pub programs: PathBuf,
+    /// What pkg-config was asked.
+    pub asked: PathBuf,
 }
 
 /// Folders of a kit in the work area.
@@ -84,8 +97,10 @@ struct Places {
     root: PathBuf,
     headers: PathBuf,
     python: PathBuf,
-    /// Where libraries of the target would be; empty.
+    /// Libraries of the target; empty if the build sees none.
     system: PathBuf,
+    /// Programs ahead of this machine's.
+    programs: PathBuf,
 }
 
 /// Prepares a build for a family's target.
@@ -107,7 +122,6 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
-    let runs = runs::prepare(order, &cross.machine, None, &places.root, observer)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
     let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
@@ -117,9 +131,20 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
 
     compiler::set_caches(&mut cross, package.as_deref(), &places.root);
     let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
+    // What the user named may be wrong, and is looked at before anything that takes long.
+    let system =
+        system::prepare(order.libraries, order.family, own, &places.system, order.offline, observer)?;
+    let root = system.as_ref().map(|system| system.root.as_path());
+    let runs = runs::prepare(order, &cross.machine, root, &places.root, observer)?;
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
     assumptions::check(&own, &places.headers, &places.root)?;
+    if let Some(system) = &system {
+        system.tell(&mut cross);
+    }
+    let asked = places.root.join("pkg-config.log");
+    let place = (order.path, order.area.root());
+    system::programs(system.as_ref(), &cross, &places.programs, place, &asked)?;
 
     let files = files::write(&files::Content {
         family: order.family,
@@ -128,6 +153,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         packages: &facts.packages,
         headers: &places.headers,
         system: &places.system,
+        view: system.as_ref().map(|system| &system.view),
         folder: &places.root,
         module_suffix: &made.suffix,
         runs: &runs,
@@ -138,13 +164,21 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     }
     let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
     variables.extend(runs.variables());
+    variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
+    let mut maps: Vec<(PathBuf, PathBuf)> =
+        package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect();
+    maps.extend(system.iter().map(|system| (system.view.root.clone(), "/usr/src/sysroot".into())));
     Ok(Kit {
         settings: files.settings(order.backend),
-        maps: package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect(),
+        maps,
         cross,
         variables,
         tag,
         runs,
+        family: order.family.clone(),
+        system,
+        programs: places.programs,
+        asked,
     })
 }
 
@@ -155,6 +189,7 @@ fn places(area: &WorkArea) -> Result<Places> {
         headers: root.join("include"),
         python: root.join("python"),
         system: root.join("system"),
+        programs: root.join("bin"),
         root,
     };
     for folder in [&made.python, &made.system] {
@@ -177,10 +212,6 @@ fn build_variables(
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
         (vars::PYO3_CROSS_LIB_DIR.into(), Some(places.python.clone().into())),
-        // pkg-config reads no other folder than these, and would put this one's system root in front.
-        (vars::PKG_CONFIG_LIBDIR.into(), Some(places.system.join("lib/pkgconfig").into())),
-        (vars::PKG_CONFIG_PATH.into(), None),
-        (vars::PKG_CONFIG_SYSROOT_DIR.into(), None),
         // Folders of this machine's libraries, which compilers read by themselves.
         (vars::CPATH.into(), None),
         (vars::C_INCLUDE_PATH.into(), None),

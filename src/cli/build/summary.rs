@@ -76,6 +76,9 @@ fn print(family: &FamilyReport) {
     if family.calls.demoted_calls > 0 {
         anstream::println!("            which ones: crosswheel log werror {log}");
     }
+    for (index, linked) in family.libraries.iter().enumerate() {
+        anstream::println!("  {:<9} {}", if index == 0 { "linked" } else { "" }, linked.told());
+    }
     for told in &family.failed_compiles {
         anstream::println!("  passed    {told}");
     }
