@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::namespace::Namespace;
 use super::runner::find_qemu;
-use super::{Cache, Sysroot, inventory};
+use super::{Cache, Sysroot, Table, binfmt, inventory};
 use crate::elf;
 use crate::environment as vars;
 use crate::error::{Error, Result};
@@ -78,6 +78,22 @@ impl Emulator {
             None => name.into_owned(),
         }
     }
+}
+
+/// Machines whose programs run on this one anyhow, with what runs them: by a registration of the system's own.
+pub fn registered() -> Result<Vec<(String, PathBuf)>> {
+    let table = Table::builtin()?;
+    let others = table.machines().filter(|machine| !machine.is_host());
+    let by = |machine: &super::Machine| binfmt::registered(Path::new(binfmt::HOST), machine.elf()?);
+    Ok(others.filter_map(|machine| by(machine).map(|program| (machine.name.clone(), program))).collect())
+}
+
+/// Whether the kernel can be told of an emulator for one build alone; the error says what was tried.
+pub fn possible() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(|error| Error::failed(format!("making a folder: {error}")))?;
+    // Any emulator does: nothing is run by it.
+    let machine = elf::of_triple("aarch64").ok_or_else(|| Error::failed("aarch64 is not known"))?;
+    Namespace::new(machine, Path::new("/bin/true"), folder.path()).probe()
 }
 
 /// The sysroot whose glibc is new enough; of several, the one with the oldest.
