@@ -59,3 +59,8 @@ if ! { "$tools/bin/wheel" version && "$tools/bin/python" -c "$imports" && "$tool
     "$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'wheel>=0.46' auditwheel==6.8.2 installer packaging \
         jsonschema 'cyclonedx-python-lib[validation]' uv twine meson-python
 fi
+
+# Extension modules in Rust for another machine.
+if command -v rustup >/dev/null 2>&1; then
+    rustup target list --installed | grep -qx aarch64-unknown-linux-gnu || rustup --quiet target add aarch64-unknown-linux-gnu
+fi

@@ -185,9 +185,8 @@ mod tests {
 
     /// What was read of a line where no link is known.
     fn alone(line: &str) -> Option<(Option<&str>, Other, bool)> {
-        let at = SIGNS.iter().zip(PATTERNS.iter());
-        let (sign, found) =
-            at.filter_map(|(sign, pattern)| Some((sign, pattern.as_ref()?.captures(line)?))).next()?;
+        let mut at = SIGNS.iter().zip(PATTERNS.iter());
+        let (sign, found) = at.find_map(|(sign, pattern)| Some((sign, pattern.as_ref()?.captures(line)?)))?;
         Some((found.name("program").map(|name| name.as_str()), sign.other, sign.sure))
     }
 

@@ -50,6 +50,19 @@ pub fn cause(record: &Log, call: &Call, places: Places<'_>, said: &str, log: &Pa
     Fault { message, hint: Some(hint) }
 }
 
+/// A target that rustc has no standard library for, in its own words: ``the `T` target may not be installed``.
+#[must_use]
+pub fn rust_target(said: &str) -> Option<Fault> {
+    let line = said.lines().find(|line| line.contains("target may not be installed"))?;
+    let target = line.split('`').nth(1)?;
+    Some(Fault {
+        message: format!("rustc has no standard library for {target}"),
+        hint: Some(format!(
+            "`rustup target add {target}`, or the package of your distribution that brings it"
+        )),
+    })
+}
+
 /// Source, call, how it ended, and the compiler's first error if it can be told.
 fn told(call: &Call, built: &Path, said: &str) -> String {
     let inputs: Vec<String> = call
@@ -122,4 +135,17 @@ fn extension<'a>(call: &Call, said: &'a str) -> Option<&'a str> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rust_target;
+
+    #[test]
+    fn a_target_that_rustc_lacks_is_read_from_its_words() {
+        let said = "error[E0463]: can't find crate for `core`\n  = note: the `s390x-unknown-linux-gnu` target may not be installed\n";
+        let fault = rust_target(said).expect("a fault");
+        assert_eq!(fault.message, "rustc has no standard library for s390x-unknown-linux-gnu");
+        assert!(rust_target("error: could not compile `libc`").is_none());
+    }
 }

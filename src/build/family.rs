@@ -233,7 +233,9 @@ impl Scene<'_> {
             .into_iter()
             .flat_map(|(machine, tried)| tried.into_iter().map(move |one| one.fault(machine)))
             .collect();
-        if causes.is_empty() {
+        causes.extend(failed::rust_target(said));
+        // What the build looked for in vain is told already.
+        if causes.is_empty() && report.faults.is_empty() {
             let last = record.failed_work().pop();
             causes.extend(last.map(|call| failed::cause(record, call, self.places(), said, &report.log)));
         }

@@ -5,9 +5,8 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crosswheel_shim::elf::{Machine, facts};
+use crosswheel_shim::elf::Machine;
 use crosswheel_shim::plan::Kind;
-use object::read::archive::ArchiveFile;
 
 use super::tree;
 use crate::capture::{Call, Log, Outcome};
@@ -93,19 +92,8 @@ pub fn input(call: &Call, asked: Machine) -> Option<(PathBuf, Machine)> {
 
 /// What an object, a library or an archive is for.
 fn machine(path: &Path) -> Option<Machine> {
-    if let Some(machine) = elf::machine_of_file(path).ok()? {
-        return Some(machine);
-    }
-    let mut magic = [0; 8];
-    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).ok()?;
-    if &magic != b"!<arch>\n" {
-        return None;
-    }
-    let bytes = fs::read(path).ok()?;
-    let archive = ArchiveFile::parse(&*bytes).ok()?;
-    let members = archive.members().filter_map(Result::ok);
-    let mut contents = members.filter_map(|member| member.data(&*bytes).ok());
-    contents.find_map(|content| facts(content).map(|facts| facts.machine))
+    let archive = path.extension().is_some_and(|extension| extension == "a");
+    if archive { elf::machine_of_archive(path) } else { elf::machine_of_file(path) }.ok().flatten()
 }
 
 /// Where a file of the build folder, or of elsewhere, came from.

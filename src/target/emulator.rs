@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::namespace::Namespace;
 use super::runner::find_qemu;
-use super::{Cache, Sysroot, inventory};
+use super::{Cache, Sysroot, Table, binfmt, inventory};
 use crate::elf;
 use crate::environment as vars;
 use crate::error::{Error, Result};
@@ -27,8 +27,8 @@ pub struct Emulator {
 impl Emulator {
     /// Finds what runs programs of a family's target; `None` if this machine itself does.
     ///
-    /// `root` is where libraries of the target are, if the caller knows; else it is a sysroot of the cache whose glibc is
-    /// as new as the family's at least.
+    /// `root` is where libraries of the target are, if the caller knows; without a dynamic loader in it, it is a sysroot of
+    /// the cache whose glibc is as new as the family's at least.
     pub fn find(machine: &Machine, family: &Family, root: Option<&Path>) -> Result<Option<Self>> {
         if machine.name == std::env::consts::ARCH {
             return Ok(None);
@@ -37,8 +37,9 @@ impl Emulator {
             return Err(Error::failed(format!("QEMU has no user mode for {}", machine.name)));
         };
         let program = find_qemu(qemu, &machine.name)?;
+        let loads = |root: &&Path| machine.loader.as_ref().is_some_and(|loader| root.join(loader).exists());
         // What zig links with musl is static.
-        let root = match (root, family.target.libc.as_str()) {
+        let root = match (root.filter(loads), family.target.libc.as_str()) {
             (Some(root), _) => Some(root.to_owned()),
             (None, "gnu") => Some(sysroot(&Cache::find()?, machine, family.libc_version)?.path),
             (None, _) => None,
@@ -77,6 +78,22 @@ impl Emulator {
             None => name.into_owned(),
         }
     }
+}
+
+/// Machines whose programs run on this one anyhow, with what runs them: by a registration of the system's own.
+pub fn registered() -> Result<Vec<(String, PathBuf)>> {
+    let table = Table::builtin()?;
+    let others = table.machines().filter(|machine| !machine.is_host());
+    let by = |machine: &super::Machine| binfmt::registered(Path::new(binfmt::HOST), machine.elf()?);
+    Ok(others.filter_map(|machine| by(machine).map(|program| (machine.name.clone(), program))).collect())
+}
+
+/// Whether the kernel can be told of an emulator for one build alone; the error says what was tried.
+pub fn possible() -> Result<()> {
+    let folder = tempfile::tempdir().map_err(|error| Error::failed(format!("making a folder: {error}")))?;
+    // Any emulator does: nothing is run by it.
+    let machine = elf::of_triple("aarch64").ok_or_else(|| Error::failed("aarch64 is not known"))?;
+    Namespace::new(machine, Path::new("/bin/true"), folder.path()).probe()
 }
 
 /// The sysroot whose glibc is new enough; of several, the one with the oldest.

@@ -50,6 +50,8 @@ pub struct Machine {
     pub rust: String,
     /// The program of QEMU's user mode, without `-static`, if there is one.
     pub qemu: Option<String>,
+    /// The dynamic loader, seen from `/`, if it is known.
+    pub loader: Option<String>,
     /// What C is on it.
     pub abi: Abi,
 }
@@ -212,6 +214,7 @@ impl Toolchains {
             longdouble: row.longdouble.get(&target.libc).cloned().ok_or_else(unknown)?,
             rust: named(&row.rust)?,
             qemu: row.qemu.clone(),
+            loader: row.loader.get(&target.libc).cloned(),
             abi: Abi {
                 pointer,
                 big_endian: row.abi.big_endian,

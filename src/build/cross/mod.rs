@@ -156,7 +156,6 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
-    let runs = runs::prepare(order, &cross.machine, None, &places.root, observer)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
     let given = order.target_python.map(|named| {
@@ -179,6 +178,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     // What the user named may be wrong, and is looked at before anything that takes long.
     let system =
         system::prepare(order.libraries, order.family, own, &places.system, order.offline, observer)?;
+    let root = system.as_ref().map(|system| system.root.as_path());
+    let runs = runs::prepare(order, &cross.machine, root, &places.root, observer)?;
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
     let prefix = given.as_ref().map(|given| given.prefix.as_path());
