@@ -1,6 +1,6 @@
 # Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
 
-.PHONY: help build demo test lint corpus corpus-cross corpus-wheels bench bench-wheel fuzz docs setup setup-test clean
+.PHONY: help build demo test lint corpus corpus-cross corpus-wheels bench bench-cross bench-wheel fuzz docs setup setup-test clean
 
 MUSL := $(shell uname -m)-unknown-linux-musl
 BIN := target/release/crosswheel
@@ -43,6 +43,9 @@ corpus-wheels: build setup-test ## Verify and retag seventy real wheels, which a
 
 bench-wheel: build setup-test ## Measure `wheel retag` beside cp, `wheel verify` beside its peers: WHEELS='a.whl b.whl'
 	$(PYTHON) benches/wheel/measure.py $(WHEELS)
+
+bench-cross: build setup-test ## Measure cross builds beside native ones, and one beside an emulated one (an hour)
+	$(PYTHON) benches/cross/measure.py contourpy numpy --emulate contourpy
 
 bench: build setup-test ## Measure the shim against other wrappers
 	benches/overhead.sh

@@ -45,9 +45,11 @@ macro_rules! variables {
 variables! {
     AR: Both, "The archiver: a path in it is replaced by a name in the shim folder.";
     AS: Both, "The assembler, likewise.";
+    CARGO_BUILD_TARGET: Set, "In a cross build: the target as rustc names it. With it go CARGO_TARGET_*_LINKER, and CC_*, CXX_* and AR_* with that name.";
     CC: Both, "The C compiler, with a launcher and flags if need be: a path in it is replaced by a name in the shim folder.";
     CC_FOR_BUILD: Set, "In a cross build: this machine's own C compiler, for what a build makes to run itself.";
     CI: Read, "Set to anything: no live line, which would fill a log.";
+    CMAKE_CROSSCOMPILING_EMULATOR: Set, "By `run` and `env` with --run-tests-with: by what CMake runs programs of the target.";
     CMAKE_CXX_COMPILER_LAUNCHER: Both, "CMake's launcher for C++: a path in it is replaced by a name in the shim folder.";
     CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
     CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
@@ -68,12 +70,15 @@ variables! {
     GITHUB_PATH: Read, "File to which `env --shell github` appends the shim folder.";
     HIPCC: Both, "The HIP compiler: a path in it is replaced by a name in the shim folder.";
     HOME: Read, "Where `.cache/crosswheel` is, if XDG_CACHE_HOME does not say.";
+    HOST_CC: Set, "In a cross build: this machine's own C compiler, for Rust's build scripts.";
+    HOST_CXX: Set, "Likewise, for C++.";
     LD: Both, "The linker, likewise.";
     LDCXXSHARED: Both, "The command by which setuptools links C++ extensions, likewise; also set where Python's own names a path.";
     LDSHARED: Both, "The command by which setuptools links extensions, likewise; also set where Python's own names a path.";
     LD_LIBRARY_PATH: Set, "Taken out for a test of a wheel: what it names is of this machine.";
     LD_PRELOAD: Set, "Taken out, likewise.";
     LIBRARY_PATH: Set, "Taken out in a cross build: it names libraries of this machine.";
+    MAKEFLAGS: Both, "In a cross build, also: automake's LOG_COMPILER, so that `make check` skips tests that would run on the target.";
     NM: Both, "The symbol lister: a path in it is replaced by a name in the shim folder.";
     NO_COLOR: Read, "Set to anything: no colours on the terminal.";
     OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";
@@ -83,9 +88,11 @@ variables! {
     PKG_CONFIG_LIBDIR: Set, "In a cross build: where the target's libraries describe themselves, so that those of this machine are not found.";
     PKG_CONFIG_PATH: Set, "Taken out in a cross build.";
     PKG_CONFIG_SYSROOT_DIR: Set, "Taken out in a cross build.";
+    PYO3_CROSS_LIB_DIR: Set, "In a cross build: the folder of the target's sysconfig data, for extension modules in Rust.";
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
     PYTHONHOME: Set, "Taken out in an isolated build, and for a test of a wheel.";
     PYTHONPATH: Both, "Taken out in an isolated build, and for a test of a wheel: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";
+    QEMU_LD_PREFIX: Set, "With --run-tests-with qemu: where programs of the target find their libraries.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";

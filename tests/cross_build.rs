@@ -123,7 +123,7 @@ def build():
     print(said[0], seen)
     assert json.loads(said[0]) == ["linux-aarch64", "cpython-311-aarch64-linux-gnu",
         ".cpython-311-aarch64-linux-gnu.so", "cc", "cc -shared", 8, 0, "aarch64-linux-gnu", ""], said
-    assert seen == {"CC": "cc", "CXX": "c++", "FC": None, "LDSHARED": None, "CC_FOR_BUILD": "build-cc", "CPATH": None}, seen
+    assert seen == {"CC": "cc", "CXX": "c++", "FC": "gfortran", "LDSHARED": None, "CC_FOR_BUILD": "build-cc", "CPATH": None}, seen
     return {}
 "#;
     home.package("pkg", plan);

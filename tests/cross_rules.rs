@@ -91,17 +91,19 @@ const FAMILY: &str = "aarch64-linux-gnu.2.34";
 fn every_usual_name_means_the_targets_tool() {
     let shop = Shop::new();
     let target = "-target aarch64-linux-gnu.2.34 -fno-sanitize=undefined";
+    let defaults = "-UNDEBUG -Wno-date-time";
     for (call, expected) in [
-        ("cc -c a.c", format!("zig cc {target} -c a.c")),
-        ("gcc-12 -c a.c", format!("zig cc {target} -c a.c")),
-        ("clang++ -c a.cc", format!("zig c++ {target} -c a.cc")),
-        ("aarch64-linux-gnu-g++ -c a.cc", format!("zig c++ {target} -c a.cc")),
+        ("cc -c a.c", format!("zig cc {target} {defaults} -c a.c -g0")),
+        ("cc -O2 -g -DNDEBUG -c a.c", format!("zig cc {target} {defaults} -O2 -g -DNDEBUG -c a.c -g0")),
+        ("gcc-12 -c a.c", format!("zig cc {target} {defaults} -c a.c -g0")),
+        ("clang++ -c a.cc", format!("zig c++ {target} {defaults} -c a.cc -g0")),
+        ("aarch64-linux-gnu-g++ -c a.cc", format!("zig c++ {target} {defaults} -c a.cc -g0")),
         ("cc a.o -o a", format!("zig cc {target} -Wl,--strip-debug a.o -o a")),
-        ("cpp a.c", format!("zig cc -E {target} a.c")),
+        ("cpp a.c", format!("zig cc -E {target} {defaults} a.c")),
         ("ar rcs a.a a.o", "zig ar rcs a.a a.o".to_owned()),
         ("ld -shared a.o", "zig ld.lld -shared a.o".to_owned()),
         // zig takes a cache's name for a source.
-        ("ccache gcc -c a.c", format!("zig cc {target} -c a.c")),
+        ("ccache gcc -c a.c", format!("zig cc {target} {defaults} -c a.c -g0")),
     ] {
         assert_eq!(shop.gets(FAMILY, call), expected, "{call}");
     }
@@ -113,7 +115,10 @@ fn a_question_names_the_machine_without_the_version_of_its_c_library() {
     for (call, expected) in [
         ("cc -print-search-dirs", "zig cc -target aarch64-linux-gnu -print-search-dirs"),
         ("cc -E -dM -", "zig cc -target aarch64-linux-gnu -fno-sanitize=undefined -E -dM -"),
-        ("cc -x c -E -", "zig cc -target aarch64-linux-gnu.2.34 -fno-sanitize=undefined -x c -E -"),
+        (
+            "cc -x c -E -",
+            "zig cc -target aarch64-linux-gnu.2.34 -fno-sanitize=undefined -UNDEBUG -Wno-date-time -x c -E -",
+        ),
     ] {
         assert_eq!(shop.gets(FAMILY, call), expected, "{call}");
     }
@@ -154,6 +159,7 @@ fn words_for_the_linker_that_zig_refuses_are_dropped_however_they_are_spelled() 
 fn this_machines_folders_and_processors_do_not_reach_the_target() {
     let shop = Shop::new();
     let head = "zig cc -target aarch64-linux-gnu.2.34 -fno-sanitize=undefined";
+    let compile = format!("{head} -UNDEBUG -Wno-date-time");
     for (given, left) in [
         ("-I/usr/include -I /usr/local/include/x -Iinclude", "-Iinclude"),
         ("-isystem /usr/include/foo -I/usr/includes", "-I/usr/includes"),
@@ -161,11 +167,13 @@ fn this_machines_folders_and_processors_do_not_reach_the_target() {
         ("-march=native -mtune=native -O2", "-O2"),
         ("-march=armv8-a -O2", "-O2"),
         ("-march=armv8.2-a+fp16", "-mcpu=generic+v8_2a+fullfp16"),
+        ("-march=armv8.2-a+sve+fp16", "-mcpu=generic+v8_2a+sve"),
+        ("-march=armv8.4-a", "-mcpu=generic+v8_4a"),
         ("-march=cortex-a72", "-march=cortex_a72"),
     ] {
         assert_eq!(
             shop.gets(FAMILY, &format!("cc -c a.c {given}")),
-            format!("{head} -c a.c {left}"),
+            format!("{compile} -c a.c {left} -g0"),
             "{given}"
         );
     }
@@ -177,10 +185,25 @@ fn this_machines_folders_and_processors_do_not_reach_the_target() {
 fn other_machines_have_their_own_words() {
     let shop = Shop::for_machine("x86-unknown-linux-gnu");
     let gets = shop.gets("i686-linux-gnu", "cc -march=x86-64-v3 -c a.c");
-    assert_eq!(gets, "zig cc -target x86-linux-gnu.2.28 -fno-sanitize=undefined -march=x86_64_v3 -c a.c");
+    assert_eq!(
+        gets,
+        "zig cc -target x86-linux-gnu.2.28 -fno-sanitize=undefined -UNDEBUG -Wno-date-time -march=x86_64_v3 -c a.c -g0"
+    );
     let shop = Shop::for_machine("arm-unknown-linux-musleabihf");
     let gets = shop.gets("armv7l-linux-musl", "cc -c a.c");
-    assert_eq!(gets, "zig cc -target arm-linux-musleabihf -fno-sanitize=undefined -c a.c");
+    assert_eq!(
+        gets,
+        "zig cc -target arm-linux-musleabihf -fno-sanitize=undefined -UNDEBUG -Wno-date-time -c a.c -g0"
+    );
+}
+
+#[test]
+fn long_double_is_that_of_the_machines_pythons() {
+    let shop = Shop::for_machine("powerpc64le-unknown-linux-gnu");
+    let gets = shop.gets("ppc64le-linux-gnu", "cc -c a.c");
+    assert!(gets.starts_with("zig cc -target powerpc64le-linux-gnu.2.28 -mabi=ibmlongdouble "), "{gets}");
+    let shop = Shop::for_machine("powerpc64le-unknown-linux-musl");
+    assert!(!shop.gets("ppc64le-linux-musl", "cc -c a.c").contains("-mabi"));
 }
 
 #[test]
@@ -191,6 +214,7 @@ fn a_tool_of_this_machine_never_works_for_the_target_in_silence() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains(&format!("{name}: there is none for aarch64-linux-gnu")), "{told}");
+        assert!(told.contains("\nhint: "), "{told}");
     }
     // Where it is asked for by its own name, it runs as it is.
     for name in ["build-cc", "x86_64-linux-gnu-gcc"] {

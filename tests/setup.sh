@@ -27,6 +27,7 @@ need bear bear
 need clangd clangd
 need clang-tidy clang-tidy
 need aarch64-linux-gnu-g++ g++-aarch64-linux-gnu
+need aarch64-linux-gnu-gfortran gfortran-aarch64-linux-gnu
 need unzip unzip
 need gpg gnupg
 need gpgv gpgv
@@ -52,8 +53,9 @@ python3 -m pip --version >/dev/null 2>&1 || { echo "error: python3 has no pip" >
 tools=${CARGO_TARGET_DIR:-"$(dirname "$0")/../target"}/wheel-tools
 imports='import auditwheel, cyclonedx, installer, jsonschema, packaging, referencing'
 if ! { "$tools/bin/wheel" version && "$tools/bin/python" -c "$imports" && "$tools/bin/uv" --version &&
-    "$tools/bin/twine" --version; } >/dev/null 2>&1; then
+    "$tools/bin/twine" --version &&
+    "$tools/bin/meson" --version; } >/dev/null 2>&1; then
     python3 -m venv "$tools"
     "$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'wheel>=0.46' auditwheel==6.8.2 installer packaging \
-        jsonschema 'cyclonedx-python-lib[validation]' uv twine
+        jsonschema 'cyclonedx-python-lib[validation]' uv twine meson-python
 fi

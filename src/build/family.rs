@@ -14,6 +14,7 @@ use super::cross::{self, Kit};
 use super::foreign::{self, Origin, Places};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
+use super::pep440::normalized_name;
 use super::report::{Calls, FamilyReport, Fault};
 use super::reproducible::Reproducible;
 use super::shim::Shim;
@@ -109,8 +110,10 @@ impl Scene<'_> {
             let set = reproducible.variables().into_iter();
             variables.extend(set.map(|(name, value)| (name.into(), Some(value))));
         }
+        cross::packages::restore(area)?;
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
+        report.target_python = kit.as_ref().map(|kit| kit.python.clone());
         let maps = self.reproducible.map(|reproducible| profile::Reproducible {
             maps: reproducible
                 .maps
@@ -135,8 +138,13 @@ impl Scene<'_> {
         variables.extend(shim.variables());
         variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
-        settings.extend(self.request.config_settings.iter().cloned());
+        let given = &self.request.config_settings;
+        settings.extend(self.reproducible.and_then(|_| Reproducible::setting(self.backend, given)));
+        settings.extend(kit.iter().flat_map(|_| self.own_settings(observer)));
+        settings.extend(given.iter().cloned());
         report.warnings.extend(shim.remarks());
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.runs.warnings.iter().cloned()));
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -148,6 +156,7 @@ impl Scene<'_> {
             variables: &variables,
             umask: self.reproducible.map(|_| 0o022),
             log: &backend_log,
+            namespace: kit.as_ref().and_then(|kit| kit.runs.namespace.as_ref()),
         };
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
@@ -158,6 +167,10 @@ impl Scene<'_> {
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
             report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
+        let built = built.map_err(|error| match &kit {
+            Some(kit) => kit.explain(error, self.built),
+            None => error,
+        });
         let said = std::fs::read(&backend_log).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         if let (Some(kit), Ok(record)) = (&kit, &record) {
@@ -249,14 +262,29 @@ impl Scene<'_> {
             libraries: &self.request.libraries,
             offline: self.request.offline,
             python: self.python,
+            target_python: self.request.target_python.as_deref(),
             environment: self.environment,
             backend: self.backend,
             source: self.built,
             area: self.area,
             path,
             log: &log.join("setup.log"),
+            run_tests: self.request.run_tests,
         };
         cross::prepare(order, observer).map(Some)
+    }
+
+    /// What the topology says of this package, less what the user says.
+    fn own_settings(&self, observer: &mut dyn Observer) -> Vec<(String, String)> {
+        let name = self.source.name.as_deref().map(normalized_name);
+        let Some(package) = name.and_then(|name| self.request.packages.get(&name)) else { return Vec::new() };
+        let by_user = |key: &String| self.request.config_settings.iter().any(|(other, _)| other == key);
+        let settings: Vec<_> =
+            package.config_settings.iter().filter(|(key, _)| !by_user(key)).cloned().collect();
+        for (key, value) in &settings {
+            observer.event(Event::Note(&format!("built with {key}={value}: {}", package.why)));
+        }
+        settings
     }
 
     /// What was linked of the target's libraries, and what the build looked for in vain.
@@ -284,7 +312,18 @@ impl Scene<'_> {
     fn cut(&self, wheel: &Path, kit: &Kit, family: &Family, report: &mut FamilyReport) -> Result<PathBuf> {
         let folder = self.area.wheels().join("tagged");
         let epoch = self.reproducible.map(|reproducible| reproducible.epoch);
-        let (wheel, other) = cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch)?;
+        let maps = self.reproducible.map(|reproducible| reproducible.maps.as_slice()).unwrap_or_default();
+        let texts = traces::mapped(wheel, maps)?;
+        if let Some(first) = texts.keys().next() {
+            report.warnings.push(format!(
+                "{} text{} of the wheel named a folder of this build ({first}{}); the name is now one under /usr/src",
+                texts.len(),
+                plural(texts.len(), "s"),
+                if texts.len() == 1 { "" } else { ", …" },
+            ));
+        }
+        let (wheel, other) =
+            cross::wheel::tag(wheel, &kit.tag, &family.target.machine, &folder, epoch, texts)?;
         if let Some(other) = other {
             let what =
                 format!("the backend tagged the wheel {other}, and did not heed _PYTHON_HOST_PLATFORM");

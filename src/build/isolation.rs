@@ -76,8 +76,21 @@ impl Installer {
         log: &Path,
         tick: impl FnMut(),
     ) -> Result<()> {
+        self.unpack_with(&["--only-binary=:all:".to_owned()], requirement, folder, python, log, tick)
+    }
+
+    /// The same with other options of `pip install` that say which wheel is taken.
+    pub fn unpack_with(
+        &self,
+        options: &[String],
+        requirement: &str,
+        folder: &Path,
+        python: &Path,
+        log: &Path,
+        tick: impl FnMut(),
+    ) -> Result<()> {
         let mut command = self.command(python);
-        command.args(["--no-deps", "--only-binary=:all:", "--target"]).arg(folder).arg(requirement);
+        command.arg("--no-deps").args(options).arg("--target").arg(folder).arg(requirement);
         let status = process::run_logged(&mut command, log, tick)?;
         if !status.success() {
             return Err(process::failure(

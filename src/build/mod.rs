@@ -46,6 +46,7 @@ pub mod traces;
 pub mod tree;
 pub mod work;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ use source::Origin;
 use work::WorkArea;
 
 use crate::error::{Error, IoContext, Result};
-use crate::topology::Family;
+use crate::topology::{self, Family};
 
 /// What a build writes into a log folder, besides a wheel that was rejected.
 const LOG_FILES: [&str; 5] =
@@ -85,14 +86,20 @@ pub struct Request {
     pub no_isolation: bool,
     /// Settings for the backend.
     pub config_settings: Vec<(String, String)>,
+    /// Settings of packages that are built for another machine, by normalised name; those above go first.
+    pub packages: BTreeMap<String, topology::Package>,
     /// Folder of patches; it must be there if it is named.
     pub patches: Option<PathBuf>,
     /// Leave time and folder names as they are.
     pub not_reproducible: bool,
     /// The cross compiler of families that name a C library; `None` for the default.
     pub compiler: Option<String>,
+    /// A Python of the target: a folder, its interpreter, `debian`, or the name of a sysroot; `None` to make one.
+    pub target_python: Option<OsString>,
     /// Libraries of the target that a build for another machine is to see.
     pub libraries: cross::system::Wanted,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
     /// Fetch nothing.
     pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.
@@ -138,6 +145,13 @@ pub trait Observer {
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     // What can be seen to be wrong is told before anything is made.
     Origin::of(&request.source)?;
+    if request.target_python.is_some() && request.families.iter().all(|family| family.libc_version.is_none())
+    {
+        return Err(Error::usage(
+            "--target-python goes with families that name a C library, and none of these does",
+        )
+        .hint("a family of this machine's own C library is built for the Python that builds (--python)"));
+    }
     request.families.iter().try_for_each(|family| request.libraries.check(family))?;
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);

@@ -50,6 +50,8 @@ pub struct FamilyReport {
     pub rejected: Option<PathBuf>,
     /// Folder with `record.jsonl`, `backend.log` and `setup.log`.
     pub log: PathBuf,
+    /// The target's Python, where that is not the Python that builds.
+    pub target_python: Option<TargetPython>,
     /// How long it took.
     pub seconds: f64,
     /// What the compilers did.
@@ -70,6 +72,17 @@ pub struct FamilyReport {
     pub error: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+/// What a build for another machine was told of its Python.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetPython {
+    /// Whether the user gave one; if not, it was made of the Python that builds.
+    pub given: bool,
+    /// Its version, such as `3.11.2`.
+    pub version: String,
+    /// Prefix of the one that was given, or the Python that it was made of.
+    pub path: PathBuf,
 }
 
 /// A wheel.

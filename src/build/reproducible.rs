@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::backend::Backend;
 use super::pep440::normalized_name;
 use super::process;
 use super::source::Source;
@@ -45,6 +46,15 @@ impl Reproducible {
             (area.root().to_owned(), usr_src.join("work")),
         ];
         Ok(Self { epoch, epoch_from, maps })
+    }
+
+    /// A setting for the backend, unless the user has given it: meson-python draws the name of its build folder anew each time,
+    /// and packages write that name down.
+    #[must_use]
+    pub fn setting(backend: &Backend, given: &[(String, String)]) -> Option<(String, String)> {
+        let asked = given.iter().any(|(key, _)| matches!(key.as_str(), "build-dir" | "builddir"));
+        (backend.object.split(':').next() == Some("mesonpy") && !asked)
+            .then(|| ("builddir".to_owned(), ".mesonpy-build".to_owned()))
     }
 
     /// Variables of the build's environment.

@@ -1,6 +1,6 @@
 //! Arguments that `run` and `env` share: what a session is made for, and where.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -14,10 +14,11 @@ use crate::build::{Event, Observer};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::hex;
+use crate::target::emulator::Emulator;
 use crate::toolchain::Toolchains;
 use crate::toolchain::path::without_shims;
 use crate::toolchain::session::{Session, SessionOptions};
-use crate::topology::{Policy, Topology, Werror};
+use crate::topology::{Family, Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -42,12 +43,22 @@ pub(super) struct SessionArgs {
     compiler: Option<String>,
     #[command(flatten)]
     libraries: LibraryArgs,
+    /// Run programs of the target by this emulator; `run` tells the kernel so for its command alone
+    #[arg(long, value_name = "EMULATOR")]
+    run_tests_with: Option<RunTests>,
     /// Fetch no cross compiler and no library
     #[arg(long)]
     offline: bool,
     /// Keep no record
     #[arg(long)]
     no_log: bool,
+}
+
+/// Choices of `--run-tests-with`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum RunTests {
+    /// QEMU's user mode, with the C library of `crosswheel python add`
+    Qemu,
 }
 
 /// What `--werror` asks for.
@@ -154,17 +165,30 @@ impl SessionArgs {
         self.create_in(&dir)
     }
 
-    fn create_in(&self, dir: &Path) -> Result<Session> {
-        let cwd = std::env::current_dir()
-            .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
+    /// What runs programs of the target, if that was asked for and this machine does not do it by itself.
+    pub(super) fn emulator(&self) -> Result<Option<Emulator>> {
+        if self.run_tests_with.is_none() {
+            return Ok(None);
+        }
+        let family = self.family(&working_folder()?)?;
+        let machine = Toolchains::builtin()?.machine(&family.target)?;
+        Emulator::find(&machine, &family, None)
+    }
+
+    fn family(&self, cwd: &Path) -> Result<Family> {
         let topology = match &self.topology {
             Some(file) if !file.is_file() => {
                 return Err(Error::usage(format!("there is no topology {}", file.display())));
             }
             Some(file) => Topology::load(file)?,
-            None => Topology::find(&cwd)?,
+            None => Topology::find(cwd)?,
         };
-        let family = topology.family(&self.family)?;
+        topology.family(&self.family)
+    }
+
+    fn create_in(&self, dir: &Path) -> Result<Session> {
+        let cwd = working_folder()?;
+        let family = self.family(&cwd)?;
         let mut policy = family.policy.clone();
         if let Some(werror) = &self.werror {
             werror.apply(&mut policy)?;
@@ -206,6 +230,19 @@ impl SessionArgs {
             record: !self.no_log,
         })
     }
+}
+
+fn working_folder() -> Result<PathBuf> {
+    std::env::current_dir()
+        .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))
+}
+
+/// What a command is told of an emulator by variables. CMake reads its own since 3.28.
+pub(super) fn of_emulator(emulator: &Emulator) -> Settings {
+    let words = emulator.command().join(OsStr::new(";"));
+    let mut all = emulator.variables();
+    all.push((environment::CMAKE_CROSSCOMPILING_EMULATOR.into(), Some(words)));
+    all
 }
 
 /// Tells on stderr what takes its time.

@@ -86,7 +86,7 @@ fn carry_out(args: &Args) -> Result<ExitCode> {
         anstream::eprintln!("{DIM}the environment stays: {}{DIM:#}", root.join("env").display());
     }
     if !args.command.is_empty() {
-        let status = process::run(&args.command, &ready.variables())?;
+        let status = process::run(&args.command, &ready.variables(), None)?;
         // The environment goes before a signal may end this process.
         drop(area);
         return Ok(process::pass_on(status));

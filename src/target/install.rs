@@ -88,6 +88,15 @@ impl Takes {
     }
 }
 
+/// Options by which pip takes wheels for a Python such as `3.11`, an ABI such as `cp311` and these platforms, and no others.
+#[must_use]
+pub fn pip_options(python: &str, abi: &str, platforms: &[String]) -> Vec<String> {
+    let fixed = ["--only-binary=:all:", "--implementation", "cp", "--python-version", python];
+    let abis = [abi, "abi3", "none"].into_iter().flat_map(|abi| ["--abi", abi]);
+    let platforms = platforms.iter().flat_map(|tag| ["--platform", tag]);
+    fixed.into_iter().chain(abis).chain(platforms).map(str::to_owned).collect()
+}
+
 /// How wheels are installed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -129,11 +138,7 @@ pub fn install(
     // Isolated from the user's own modules; pip's settings are read as ever.
     command.arg("-s").arg(script).arg(markers.to_string()).arg(&environment.python);
     command.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-conflicts"]);
-    command
-        .args(["--only-binary=:all:", "--no-compile", "--implementation", "cp", "--python-version"])
-        .arg(&python.version);
-    command.args(["--abi", &tag, "--abi", "abi3", "--abi", "none"]);
-    command.args(takes.platforms().iter().flat_map(|tag| ["--platform", tag]));
+    command.arg("--no-compile").args(pip_options(&python.version, &tag, &takes.platforms()));
     if options.no_deps {
         command.arg("--no-deps");
     }

@@ -46,6 +46,10 @@ pub struct Machine {
     pub meson: (String, String),
     /// Its `long double` as numpy's build calls it.
     pub longdouble: String,
+    /// As rustc names it with this C library.
+    pub rust: String,
+    /// The program of QEMU's user mode, without `-static`, if there is one.
+    pub qemu: Option<String>,
     /// What C is on it.
     pub abi: Abi,
 }
@@ -78,8 +82,20 @@ pub struct Abi {
     pub max_align: u32,
     /// Whether `va_list` is an array.
     pub va_list_is_array: bool,
+    /// Whether `wchar_t` has no sign.
+    pub unsigned_wchar: bool,
     /// Size of `time_t`.
     pub time_t: u32,
+}
+
+impl Machine {
+    /// Bits in the mantissa of `long double`, by the name of its format; `None` if the name is not one.
+    #[must_use]
+    pub fn long_double_digits(&self) -> Option<u32> {
+        const FORMATS: [(&str, u32); 4] =
+            [("IBM_DOUBLE_DOUBLE_", 106), ("IEEE_DOUBLE_", 53), ("IEEE_QUAD_", 113), ("INTEL_EXTENDED_", 64)];
+        FORMATS.iter().find(|(head, _)| self.longdouble.starts_with(head)).map(|(_, digits)| *digits)
+    }
 }
 
 /// A package of PyPI that holds a compiler.
@@ -128,6 +144,7 @@ pub struct Cross {
     pub fills: BTreeMap<&'static str, Vec<Vec<u8>>>,
     dialect: Dialect,
     commands: BTreeMap<Role, (PathBuf, Vec<String>)>,
+    lacks: BTreeMap<Role, String>,
     why: String,
 }
 
@@ -185,22 +202,22 @@ impl Toolchains {
         };
         let row = self.machine_rows.get(&target.machine).ok_or_else(unknown)?;
         let named = |table: &BTreeMap<String, String>| table.get(&target.libc).cloned().ok_or_else(unknown);
-        let size = |bytes: &ByLibc| match bytes {
-            ByLibc::Same(bytes) => Ok(*bytes),
-            ByLibc::Each(table) => table.get(&target.libc).copied().ok_or_else(unknown),
-        };
+        let size = |bytes: &ByLibc<u32>| bytes.get(&target.libc).copied().ok_or_else(unknown);
         let pointer = row.abi.bits / 8;
         Ok(Machine {
             name: target.machine.clone(),
             triplet: named(&row.triplet)?,
             multiarch: named(&row.multiarch)?,
             meson: (row.meson.cpu_family.clone(), row.meson.cpu.clone()),
-            longdouble: row.longdouble.clone(),
+            longdouble: row.longdouble.get(&target.libc).cloned().ok_or_else(unknown)?,
+            rust: named(&row.rust)?,
+            qemu: row.qemu.clone(),
             abi: Abi {
                 pointer,
                 big_endian: row.abi.big_endian,
                 long_double: size(&row.abi.long_double)?,
                 max_align: row.abi.max_align,
+                unsigned_wchar: row.abi.unsigned_wchar,
                 va_list_is_array: row.abi.va_list == VaList::Array,
                 time_t: row.abi.time_t.as_ref().map_or(Ok(pointer), size)?,
             },
@@ -256,6 +273,8 @@ impl Cross {
             commands.extend(found.map(|found| (role.0, found)));
         }
         let why = fill(&row.why);
+        let abi = row.abi.get(&machine.name).and_then(|by| by.get(&family.target.libc));
+        let lacks = row.lacks.iter().map(|(role, mend)| (role.0, fill(mend))).collect();
         if !commands.contains_key(&Role::Cc) {
             return Err(Error::failed(format!(
                 "no C compiler of {compiler} for {} is on PATH",
@@ -266,17 +285,21 @@ impl Cross {
         Ok(Self {
             compiler: compiler.to_owned(),
             pins_libc: row.pins_libc,
-            target: row.target.iter().map(&fill).collect(),
+            target: row.target.iter().chain(abi.into_iter().flatten()).map(&fill).collect(),
             asks: row.asks.iter().map(&fill).collect(),
             links: toolchains.link_flags(compiler, &machine.name),
             caches: (row.cache.clone(), row.local_cache.clone()),
             variables: Vec::new(),
             sysroot: None,
             static_libraries: false,
-            fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
+            fills: BTreeMap::from([
+                ("build_triplet", vec![build_triplet().into_bytes()]),
+                ("target_triples", triples(&machine)),
+            ]),
             dialect: row.dialect.0,
             machine,
             commands,
+            lacks,
             why,
         })
     }
@@ -285,6 +308,12 @@ impl Cross {
     #[must_use]
     pub fn command(&self, role: Role) -> Option<(&Path, &[String])> {
         self.commands.get(&role).map(|(program, lead)| (program.as_path(), lead.as_slice()))
+    }
+
+    /// What to do about a role for which there is no command; `None` if there is one, or nothing is known.
+    #[must_use]
+    pub fn mend(&self, role: Role) -> Option<&str> {
+        self.lacks.get(&role).filter(|_| !self.commands.contains_key(&role)).map(String::as_str)
     }
 
     /// All names that are answered, and what could not be used.
@@ -387,11 +416,12 @@ impl Cross {
 
     /// A name for a tool that the target lacks: it says so.
     fn absent(&self, name: &str, role: Role) -> Found {
-        let script = format!(
-            "echo 'crosswheel: {name}: there is none for {} with the compiler {}, and the one of this machine would do harm' >&2
-            exit 1",
+        let hint = self.mend(role).map_or_else(String::new, |mend| format!("\nhint: {mend}"));
+        let told = format!(
+            "crosswheel: {name}: there is none for {} with the compiler {}, and the one of this machine would do harm{hint}",
             self.machine.triplet, self.compiler
         );
+        let script = format!("echo '{}' >&2\nexit 1", told.replace('\'', r"'\''"));
         Found { lead: vec!["-c".into(), script, name.to_owned()], ..native(name, role, Path::new("/bin/sh")) }
     }
 
@@ -420,6 +450,14 @@ fn native(name: &str, role: Role, real: &Path) -> Found {
         version: None,
         plain: true,
     }
+}
+
+/// Names by which a build may tell a compiler the target that it has already.
+fn triples(machine: &Machine) -> Vec<Vec<u8>> {
+    [&machine.triplet, &machine.multiarch, &machine.rust]
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect()
 }
 
 /// This machine's triplet, by which Debian names folders of its libraries.

@@ -56,7 +56,11 @@ pub(super) struct CompilerRow {
     pub why: String,
     pub tools: BTreeMap<Coded<Role>, Vec<Vec<String>>>,
     #[serde(default)]
+    pub lacks: BTreeMap<Coded<Role>, String>,
+    #[serde(default)]
     pub machine: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(default)]
+    pub abi: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
 /// A machine that wheels are built for.
@@ -70,7 +74,8 @@ pub(super) struct MachineRow {
     pub triplet: BTreeMap<String, String>,
     pub multiarch: BTreeMap<String, String>,
     pub meson: MesonRow,
-    pub longdouble: String,
+    pub longdouble: ByLibc<String>,
+    pub rust: BTreeMap<String, String>,
     pub abi: AbiRow,
 }
 
@@ -87,18 +92,30 @@ pub(super) struct AbiRow {
     pub bits: u32,
     #[serde(default)]
     pub big_endian: bool,
-    pub long_double: ByLibc,
+    pub long_double: ByLibc<u32>,
     pub max_align: u32,
     pub va_list: VaList,
-    pub time_t: Option<ByLibc>,
+    #[serde(default)]
+    pub unsigned_wchar: bool,
+    pub time_t: Option<ByLibc<u32>>,
 }
 
-/// A number of bytes, or one for each C library.
+/// One value, or one for each C library.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
-pub(super) enum ByLibc {
-    Same(u32),
-    Each(BTreeMap<String, u32>),
+pub(super) enum ByLibc<T> {
+    Same(T),
+    Each(BTreeMap<String, T>),
+}
+
+impl<T> ByLibc<T> {
+    /// The value for a C library.
+    pub(super) fn get(&self, libc: &str) -> Option<&T> {
+        match self {
+            Self::Same(value) => Some(value),
+            Self::Each(table) => table.get(libc),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -161,6 +178,7 @@ pub(super) struct Beyond {
 /// Conditions on family and policies, all of which must hold.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a condition of its own in the files")]
 pub(super) struct When {
     #[serde(default)]
     pub level: bool,

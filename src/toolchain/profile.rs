@@ -407,6 +407,14 @@ impl Making<'_> {
         if row.values.is_empty() {
             return vec![rule(None)];
         }
+        if let [only] = &row.values[..]
+            && only.get_ref() == "{target_triples}"
+        {
+            let mut names = self.paths(only.get_ref());
+            names.sort_unstable();
+            names.dedup();
+            return names.into_iter().map(|name| rule(Some(name))).collect();
+        }
         let mut values: Vec<String> = vec![];
         for value in &row.values {
             match value.get_ref().as_str() {

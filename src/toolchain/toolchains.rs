@@ -350,7 +350,15 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
         placeholders(
             &rule.source,
             value,
-            &["level", "machine", "triples", "build_triplet", "python_headers", "python_libraries"],
+            &[
+                "level",
+                "machine",
+                "triples",
+                "target_triples",
+                "build_triplet",
+                "python_headers",
+                "python_libraries",
+            ],
         )?;
     }
     for flag in &row.with {

@@ -36,6 +36,16 @@ pub struct Topology {
     targets: BTreeMap<String, Target>,
     families: BTreeMap<String, Family>,
     policies: BTreeMap<String, Policy>,
+    packages: BTreeMap<String, Package>,
+}
+
+/// What the build of a package for another machine needs to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Settings for its backend, keys and values. A key that the user gives, too, is the user's.
+    pub config_settings: Vec<(String, String)>,
+    /// Why.
+    pub why: String,
 }
 
 /// A machine with its system.
@@ -185,6 +195,14 @@ impl Topology {
             Error::usage(format!("unknown policy `{name}` in {}", self.place()))
                 .hint(suggest(name, self.policies.keys().map(String::as_str)))
         })
+    }
+
+    /// Packages with settings of their own, by normalised name: those of the file, and of the built-in one those that
+    /// the file does not name.
+    pub fn packages(&self) -> Result<BTreeMap<String, Package>> {
+        let mut all = if self.path.is_some() { Self::builtin()?.packages } else { BTreeMap::new() };
+        all.extend(self.packages.clone());
+        Ok(all)
     }
 
     /// All families, by name.

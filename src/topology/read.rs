@@ -8,8 +8,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Werror,
+    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Package, Policy, PolicyFlags, Target, Topology,
+    Werror,
 };
+use crate::build::pep440::normalized_name;
 use crate::error::{Error, Result};
 use crate::source::Source;
 use crate::source::coded::{Coded, kinds, languages};
@@ -28,6 +30,15 @@ struct RawFile {
     families: Table<RawFamily>,
     #[serde(default)]
     policies: Table<RawPolicy>,
+    #[serde(default)]
+    packages: Table<RawPackage>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPackage {
+    config_settings: Spanned<Vec<Spanned<String>>>,
+    why: Spanned<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -98,6 +109,7 @@ pub(super) fn topology(source: &Source) -> Result<Topology> {
     let targets = reader.targets(&raw.targets)?;
     let policies = reader.policies(&raw.policies)?;
     let families = reader.families(&raw.families, &targets, &policies)?;
+    let packages = reader.packages(&raw.packages)?;
     Ok(Topology {
         path: None,
         version: raw.metadata.version,
@@ -105,6 +117,7 @@ pub(super) fn topology(source: &Source) -> Result<Topology> {
         targets,
         families,
         policies,
+        packages,
     })
 }
 
@@ -248,6 +261,29 @@ impl Reader<'_> {
             policies.insert(policy.name.clone(), policy);
         }
         Ok(policies)
+    }
+
+    fn packages(&self, raw: &Table<RawPackage>) -> Result<BTreeMap<String, Package>> {
+        let mut packages = BTreeMap::new();
+        for (name, raw) in raw {
+            self.name("package", name)?;
+            if raw.why.get_ref().trim().is_empty() {
+                return Err(self.fault(raw.why.span(), "a reason must be given"));
+            }
+            let mut settings = Vec::new();
+            for setting in raw.config_settings.get_ref() {
+                let Some((key, value)) = setting.get_ref().split_once('=').filter(|(key, _)| !key.is_empty())
+                else {
+                    return Err(self
+                        .fault(setting.span(), format!("`{}` is no setting", setting.get_ref()))
+                        .hint("write it such as \"setup-args=-Dblas=none\""));
+                };
+                settings.push((key.to_owned(), value.to_owned()));
+            }
+            let package = Package { config_settings: settings, why: raw.why.get_ref().clone() };
+            packages.insert(normalized_name(name.get_ref()), package);
+        }
+        Ok(packages)
     }
 
     fn warning(&self, flag: &Spanned<String>) -> Result<()> {

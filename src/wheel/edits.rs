@@ -79,6 +79,8 @@ pub struct Edits {
     pub siblings: BTreeMap<String, BTreeSet<String>>,
     /// The variant that the wheel becomes.
     pub variant: Option<Variant>,
+    /// Files of the wheel that get another content, by their names in it; those of dist-info have edits of their own.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// Mend what can be mended.
     pub fix: bool,
     /// Requirements to add.

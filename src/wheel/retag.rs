@@ -101,6 +101,7 @@ impl Plan {
             text(check::VARIANT, &[], json);
         }
         let mut contents = vec![(format!("{}/WHEEL", package.info), wheel_text)];
+        contents.extend(edits.files.clone());
         contents.extend(metadata.map(|(_, after)| (format!("{}/METADATA", package.info), after)));
         let own = format!("{}/RECORD", package.info);
         let more = variant.as_ref().map(|(path, json)| row(path.clone(), json));

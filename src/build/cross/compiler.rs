@@ -11,7 +11,8 @@ use crosswheel_shim::plan::Role;
 use super::super::interpreter::Interpreter;
 use super::super::isolation::{Installer, InstallerChoice};
 use super::super::work::WorkArea;
-use super::super::{Event, Observer, process, tree};
+use super::super::{Event, Observer, process};
+use super::languages;
 use crate::environment as vars;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
@@ -161,7 +162,8 @@ impl Own<'_> {
             "cpp",
             "#include <string>\n#include <stdexcept>\nint f() { throw std::runtime_error(std::string(\"x\")); }\n",
         );
-        let wanted = if has_cxx(source)? { vec![c, cxx] } else { vec![c] };
+        let wanted =
+            if languages::first(source, &languages::CXX)?.is_some() { vec![c, cxx] } else { vec![c] };
         for (role, language, extension, text) in wanted {
             // zig compiles its libraries anew for other options of the link, so these are the ones that builds get.
             let options = [&self.cross.target[..], &self.cross.links].concat().join("_").replace('/', "_");
@@ -173,7 +175,7 @@ impl Own<'_> {
             observer.event(Event::Step(&format!(
                 "warming {} for {} in {language}, which is done once",
                 self.cross.compiler,
-                self.cross.target.last().map_or("", String::as_str)
+                self.cross.target.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str)
             )));
             let file = folder.join(format!("warm.{extension}"));
             fs::write(&file, text).context("writing", &file)?;
@@ -196,13 +198,4 @@ impl Own<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether a source has files in C++.
-fn has_cxx(source: &Path) -> Result<bool> {
-    const ENDINGS: [&str; 4] = ["cc", "cpp", "cxx", "C"];
-    let files = tree::files(source)?;
-    Ok(files
-        .iter()
-        .any(|path| path.extension().is_some_and(|ending| ENDINGS.iter().any(|one| ending == *one))))
 }

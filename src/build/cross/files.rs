@@ -1,13 +1,16 @@
 //! What build systems are told of the target in files of their own: Meson's cross and native file, CMake's toolchain
-//! file, configure's site file.
+//! file, configure's site file, and what stands in for running a test of automake's.
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::Role;
 
 use super::super::backend::Backend;
+use super::runs::Runs;
+use super::site;
 use super::system::View;
 use crate::error::{IoContext, Result};
 use crate::toolchain::cross::Cross;
@@ -29,10 +32,16 @@ pub struct Content<'a> {
     pub system: &'a Path,
     /// The folders in it, if there are any.
     pub view: Option<&'a View>,
+    /// Folders in which the package builds what it brings itself.
+    pub own: [&'a Path; 2],
+    /// Where the names of tools will be.
+    pub tools: &'a Path,
     /// Where the files go.
     pub folder: &'a Path,
     /// What ends the name of an extension module.
     pub module_suffix: &'a str,
+    /// How programs of the target run.
+    pub runs: &'a Runs,
 }
 
 /// The files.
@@ -46,6 +55,8 @@ pub struct Files {
     pub cmake: PathBuf,
     /// Configure's.
     pub site: PathBuf,
+    /// Skips a test of automake's.
+    pub skip: PathBuf,
 }
 
 impl Files {
@@ -72,8 +83,20 @@ pub fn write(content: &Content<'_>) -> Result<Files> {
         meson: put("meson-cross.ini", meson(content))?,
         meson_native: put("meson-native.ini", MESON_NATIVE.to_owned())?,
         cmake: put("toolchain.cmake", cmake(content))?,
-        site: put("config.site", site(content))?,
+        site: put(
+            "config.site",
+            site::text(&content.family.name, content.cross, content.runs.namespace.is_some()),
+        )?,
+        skip: skip(put("skip-test", SKIP.to_owned())?)?,
     })
+}
+
+/// What automake runs a test by. 77 is the exit status by which a test says that it was skipped.
+const SKIP: &str = "#!/bin/sh\necho \"crosswheel: $1 is for another machine and was not run\"\nexit 77\n";
+
+fn skip(file: PathBuf) -> Result<PathBuf> {
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).context("making executable", &file)?;
+    Ok(file)
 }
 
 const MESON_NATIVE: &str = "[binaries]\nc = 'build-cc'\ncpp = 'build-c++'\n";
@@ -97,6 +120,11 @@ fn meson(content: &Content<'_>) -> String {
             let _ = writeln!(text, "{name} = '{tool}'");
         }
     }
+    if let Some(emulator) = &content.runs.emulator {
+        let words = emulator.command();
+        let words: Vec<String> = words.iter().map(|word| quoted(Path::new(word), '\'')).collect();
+        let _ = writeln!(text, "exe_wrapper = [{}]", words.join(", "));
+    }
     let python = quoted(content.python, '\'');
     let _ = write!(
         text,
@@ -116,21 +144,28 @@ fn meson(content: &Content<'_>) -> String {
 
 fn cmake(content: &Content<'_>) -> String {
     let machine = &content.cross.machine;
+    // By their paths: CMake looks for a name in CMAKE_PREFIX_PATH first, and would find this machine's there.
+    let tool = |name: &str| quoted(&content.tools.join(name), '"');
     let mut text = format!(
-        "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_C_COMPILER cc)\nset(CMAKE_CXX_COMPILER c++)\n",
-        machine.name
+        "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_C_COMPILER {})\nset(CMAKE_CXX_COMPILER {})\n",
+        machine.name,
+        tool("cc"),
+        tool("c++")
     );
     if content.cross.command(Role::Fortran).is_some() {
-        text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");
+        let _ = writeln!(text, "set(CMAKE_Fortran_COMPILER {})", tool("gfortran"));
     }
-    let (system, packages) = (quoted(content.system, '"'), quoted(content.packages, '"'));
-    let _ = write!(
-        text,
-        "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n"
-    );
+    let roots = [content.system, content.packages, content.own[0], content.own[1]];
+    let roots = roots.map(|root| quoted(root, '"')).join(" ");
+    let _ = write!(text, "set(CMAKE_FIND_ROOT_PATH {roots})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n");
     if content.view.is_some() {
         // Debian's folder for libraries of a machine, which CMake learns of only from some compilers.
         let _ = writeln!(text, "set(CMAKE_LIBRARY_ARCHITECTURE {})", machine.multiarch);
+    }
+    if let Some(emulator) = &content.runs.emulator {
+        let words = emulator.command();
+        let words: Vec<String> = words.iter().map(|word| quoted(Path::new(word), '"')).collect();
+        let _ = writeln!(text, "set(CMAKE_CROSSCOMPILING_EMULATOR {})", words.join(" "));
     }
     for what in ["LIBRARY", "INCLUDE", "PACKAGE"] {
         let _ = writeln!(text, "set(CMAKE_FIND_ROOT_PATH_MODE_{what} ONLY)");
@@ -149,16 +184,6 @@ fn cmake(content: &Content<'_>) -> String {
         content.module_suffix
     );
     text
-}
-
-/// Read by every configure script at its start: it is told what `--host` would tell it.
-fn site(content: &Content<'_>) -> String {
-    format!(
-        "# For {}.\nhost_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling=yes\n",
-        content.family.name,
-        content.cross.machine.triplet,
-        std::env::consts::ARCH
-    )
 }
 
 /// A path in a string of Meson or CMake, which both escape by a backslash.

@@ -6,27 +6,41 @@
 //! | [`compiler`] | the cross compiler: fetched once, and warmed |
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
+//! | [`given`], `found`, [`details`] | a Python of the target that the user gives: looked for, and held against the family |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
+//! | [`packages`] | headers and static libraries of packages such as numpy |
+//! | [`languages`] | in which languages a source is written |
+//! | [`runs`] | programs of the target that the build runs |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`system`] | libraries of the target that a package links |
-//! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
+//! | [`files`], [`site`] | Meson cross file, CMake toolchain file, configure's site file |
 //!
 //! Build dependencies are installed before, natively: none of the variables that are set here reaches them.
 
 pub mod assumptions;
 pub mod compiler;
+pub mod details;
 pub mod files;
+mod found;
+pub mod given;
 pub mod header;
+pub mod languages;
+pub mod packages;
 pub mod python;
+pub mod runs;
+pub mod site;
 pub mod system;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crosswheel_shim::plan::Role;
+
 use super::backend::Backend;
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
+use super::report::TargetPython;
 use super::work::WorkArea;
 use super::{Event, Observer};
 use crate::environment as vars;
@@ -49,6 +63,8 @@ pub struct Order<'a> {
     pub offline: bool,
     /// The Python that builds.
     pub python: &'a Interpreter,
+    /// A Python of the target: a folder, its interpreter, `debian`, or a sysroot's name; `None` to make one.
+    pub target_python: Option<&'a OsStr>,
     /// Where the backend runs.
     pub environment: &'a Environment,
     /// The backend.
@@ -61,6 +77,8 @@ pub struct Order<'a> {
     pub path: &'a OsStr,
     /// Output of compilers goes here.
     pub log: &'a Path,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
 }
 
 /// All that a build for the target is told.
@@ -76,6 +94,8 @@ pub struct Kit {
     pub maps: Vec<(PathBuf, PathBuf)>,
     /// The platform tag of the wheel.
     pub tag: String,
+    /// What it was told of the target's Python.
+    pub python: TargetPython,
     /// The family.
     pub family: Family,
     /// Libraries of the target that the build sees.
@@ -84,6 +104,10 @@ pub struct Kit {
     pub programs: PathBuf,
     /// What pkg-config was asked.
     pub asked: PathBuf,
+    /// What is to be known of all this.
+    pub remarks: Vec<String>,
+    /// How programs of the target run.
+    pub runs: runs::Runs,
 }
 
 /// Folders of a kit in the work area.
@@ -95,6 +119,22 @@ struct Places {
     system: PathBuf,
     /// Programs ahead of this machine's.
     programs: PathBuf,
+}
+
+impl Kit {
+    /// A failure of the backend, with what may be behind it: a language that the compiler does not know.
+    #[must_use]
+    pub fn explain(&self, error: Error, source: &Path) -> Error {
+        let Some(mend) = self.cross.mend(Role::Fortran).filter(|_| error.hint.is_none()) else {
+            return error;
+        };
+        // The build has failed in any case; what cannot be read here explains nothing.
+        let found = languages::first(source, &languages::FORTRAN).ok().flatten();
+        match found {
+            Some(file) => error.hint(format!("{} is Fortran: {mend}", file.display())),
+            None => error,
+        }
+    }
 }
 
 /// Prepares a build for a family's target.
@@ -116,9 +156,20 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
+    let runs = runs::prepare(order, &cross.machine, None, &places.root, observer)?;
 
     let facts = python::Facts::ask(order.environment, order.area)?;
-    let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
+    let given = order.target_python.map(|named| {
+        let (family, python, area) = (order.family, order.python, order.area);
+        let wanted = given::Wanted { family, machine: &cross.machine, python, facts: &facts, area };
+        given::Given::read(named, &wanted)
+    });
+    let given = given.transpose()?;
+    let parts = match &given {
+        Some(given) => given.parts.clone(),
+        None => facts.parts(&cross.machine, &order.python.executable)?,
+    };
+    let made = python::make(&parts, &cross.machine, &places.headers, &places.python)?;
     cross.fill("python_headers", &facts.headers);
     cross.fill("python_libraries", &facts.libraries);
     cross.fill("target_headers", std::slice::from_ref(&places.headers));
@@ -130,7 +181,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system::prepare(order.libraries, order.family, own, &places.system, order.offline, observer)?;
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
-    assumptions::check(&own, &places.headers, &places.root)?;
+    let prefix = given.as_ref().map(|given| given.prefix.as_path());
+    assumptions::check(&own, &places.headers, prefix, &places.root)?;
     if let Some(system) = &system {
         system.tell(&mut cross);
     }
@@ -146,14 +198,20 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         headers: &places.headers,
         system: &places.system,
         view: system.as_ref().map(|system| &system.view),
+        own: [&order.area.source_home(), &order.area.temporary()],
+        tools: &order.area.shims().join("bin"),
         folder: &places.root,
         module_suffix: &made.suffix,
+        runs: &runs,
     })?;
+    let mut remarks = Vec::new();
     // The sysconfig data must also be found by a Python that looks at no variables.
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
+        remarks.extend(packages::replace(&order, &cross.machine, &facts)?);
     }
     let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
+    variables.extend(runs.variables());
     variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
     let mut maps: Vec<(PathBuf, PathBuf)> =
         package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect();
@@ -164,10 +222,20 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         cross,
         variables,
         tag,
+        python: match given {
+            Some(given) => TargetPython { given: true, version: given.version, path: given.prefix },
+            None => TargetPython {
+                given: false,
+                version: order.python.version_text(),
+                path: order.python.executable.clone(),
+            },
+        },
         family: order.family.clone(),
         system,
         programs: places.programs,
         asked,
+        remarks,
+        runs,
     })
 }
 
@@ -200,12 +268,21 @@ fn build_variables(
         (vars::_PYTHON_HOST_PLATFORM.into(), Some(format!("linux-{}", cross.machine.name).into())),
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
+        (vars::PYO3_CROSS_LIB_DIR.into(), Some(places.python.clone().into())),
         // Folders of this machine's libraries, which compilers read by themselves.
         (vars::CPATH.into(), None),
         (vars::C_INCLUDE_PATH.into(), None),
         (vars::CPLUS_INCLUDE_PATH.into(), None),
         (vars::LIBRARY_PATH.into(), None),
     ];
+    // Autotools' own tests of what they built, as packages run them by `make check`, would fail here. make knows no
+    // name with a space.
+    if !files.skip.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace) {
+        let mut flags = std::env::var_os(vars::MAKEFLAGS).unwrap_or_default();
+        flags.push(" LOG_COMPILER=");
+        flags.push(&files.skip);
+        all.push((vars::MAKEFLAGS.into(), Some(flags)));
+    }
     // Also for a Python that is not the environment's. What the user's own names is not isolated.
     let mut path = OsString::from(&places.python);
     let before =

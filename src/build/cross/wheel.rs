@@ -1,4 +1,4 @@
-//! The wheel of a cross build: its platform tag, and whether what it links is as old as the tag says.
+//! The wheel of a cross build: its platform tag, texts that name folders of the build, and whether what it links is as old as the tag says.
 //!
 //! It must need no library of the target either that its tag does not allow, and no symbol of a newer C library that has no
 //! version.
@@ -6,6 +6,7 @@
 //! The backend's own tag says `linux_…` at best; some backends name the machine that builds, whatever they are told.
 //! Which machine the files in the wheel are for is for the audit to see.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +22,8 @@ use crate::wheel::package::{self, Package};
 use crate::wheel::policy;
 use crate::wheel::retag::{Edits, Plan, TagEdit};
 
-/// Gives a wheel the platform tag of its target, in a folder beside it; a wheel for any platform stays as it is.
+/// Gives a wheel the platform tag of its target and these texts, in a folder beside it; a wheel for any platform stays as
+/// it is.
 /// Returns where it is now, and what the backend had called it if that was another machine.
 pub fn tag(
     wheel: &Path,
@@ -29,13 +31,15 @@ pub fn tag(
     machine: &str,
     folder: &Path,
     epoch: Option<u64>,
+    texts: BTreeMap<String, Vec<u8>>,
 ) -> Result<(PathBuf, Option<String>)> {
     let name = package::name_of(wheel).map_err(|finding| finding.refusal(wheel))?;
     let before = name.tags.platform;
     if before.iter().all(|platform| platform == "any") {
         return Ok((wheel.to_owned(), None));
     }
-    let edits = Edits { platform: Some(TagEdit::Set(vec![tag.to_owned()])), ..Edits::default() };
+    let edits =
+        Edits { platform: Some(TagEdit::Set(vec![tag.to_owned()])), files: texts, ..Edits::default() };
     let plan = Plan::new(wheel, &edits, epoch)?;
     fs::create_dir_all(folder).context("making", folder)?;
     let target = folder.join(plan.name.to_string());

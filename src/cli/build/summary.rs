@@ -65,6 +65,10 @@ fn print(family: &FamilyReport) {
             family.elf_files
         );
     }
+    if let Some(python) = &family.target_python {
+        let made = if python.given { "" } else { "made of " };
+        anstream::println!("  target    Python {}, {made}{}", python.version, python.path.display());
+    }
     calls(&family.calls);
     let log = quote(family.log.as_os_str().as_bytes());
     if family.calls.failed > 0 {

@@ -1,6 +1,7 @@
-//! What a build that failed looked for in vain, or found of this machine: libraries, headers, and what pkg-config was asked
-//! for. Compilers and linkers say that something is missing; here it is said which library, who asks for it, and how it
-//! is had for the target.
+//! What a build that failed looked for in vain: libraries, headers, and what pkg-config was asked for. Compilers and linkers say
+//! that something is missing; here it is said which library, who asks for it, where on this machine it was looked for,
+//! and how it is had for the target. A file of this machine that a link takes by its path is the subject of
+//! [`crate::build::foreign`].
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,7 @@ use crosswheel_shim::plan::Kind;
 use super::pkg_config;
 use super::view::OF_THE_COMPILER;
 use crate::build::report::Fault;
-use crate::capture::{Call, Log};
-use crate::elf;
+use crate::capture::{Call, Detail, Log};
 use crate::target::depends::Wanted;
 use crate::target::packages::Index;
 use crate::topology::Family;
@@ -64,13 +64,12 @@ struct Lack {
 pub fn faults(build: Build<'_>, index: impl FnOnce() -> Option<Index>) -> Vec<Fault> {
     let mut lacks = Vec::new();
     for call in build.record.failed_work() {
-        lacks.extend(build.foreign(call));
         match call.kind {
             Kind::Link => lacks.extend(build.libraries(call)),
             _ => lacks.extend(build.header(call)),
         }
     }
-    if lacks.is_empty() && build.failed {
+    if build.failed && build.record.failed_work().is_empty() {
         lacks = build.configured();
     }
     let index = if lacks.is_empty() { None } else { index() };
@@ -101,19 +100,7 @@ impl Build<'_> {
                 name.filter(|name| missing.contains(name) && !OF_THE_COMPILER.contains(&name.as_str())),
             );
         }
-        let dropped: BTreeSet<String> = detail
-            .edits
-            .iter()
-            .filter(|edit| edit.rule == "host-libraries")
-            .flat_map(|edit| edit.before.iter().map(|word| word.lossy().trim_start_matches("-L").to_owned()))
-            .filter(|folder| folder.starts_with('/'))
-            .collect();
-        let looked = if dropped.is_empty() {
-            String::new()
-        } else {
-            let list: Vec<String> = dropped.into_iter().collect();
-            format!("; it looks in {}, which has those of this machine", list.join(", "))
-        };
+        let looked = looked(&detail, "host-libraries");
         let lack = |name: String| Lack {
             message: format!(
                 "the link of {} asks for the library {name}, and there is none for {}{looked} (call {})",
@@ -124,34 +111,6 @@ impl Build<'_> {
             name,
         };
         names.into_iter().map(lack).collect()
-    }
-
-    /// Files of another machine that a link names by their paths.
-    fn foreign(&self, call: &Call) -> Vec<Lack> {
-        let target = elf::of_triple(self.machine());
-        let machine = |path: &Path| {
-            let archive = path.extension().is_some_and(|extension| extension == "a");
-            let read = if archive { elf::machine_of_archive(path) } else { elf::machine_of_file(path) };
-            read.ok().flatten().filter(|machine| Some(*machine) != target)
-        };
-        let outside = |path: &PathBuf| !path.starts_with(self.source) && call.kind == Kind::Link;
-        let paths = call.inputs.iter().map(|input| call.resolve(input)).filter(outside);
-        let lack = |path: PathBuf| {
-            let of = elf::name(machine(&path)?);
-            let name = path.file_name()?.to_string_lossy().into_owned();
-            let name = name.split(['.', '-']).next().unwrap_or_default().to_owned();
-            Some(Lack {
-                message: format!(
-                    "the link of {} takes {}, which is for {of}, and the family is for {} (call {})",
-                    product(call),
-                    path.display(),
-                    self.machine(),
-                    call.id
-                ),
-                name,
-            })
-        };
-        paths.filter_map(lack).collect()
     }
 
     /// The header that a compile did not find.
@@ -170,9 +129,11 @@ impl Build<'_> {
         let source = inputs
             .first()
             .map_or_else(PathBuf::new, |path| path.strip_prefix(self.source).unwrap_or(path).to_owned());
+        let looked =
+            self.record.detail(call).map(|detail| looked(&detail, "host-headers")).unwrap_or_default();
         Some(Lack {
             message: format!(
-                "the compile of {} asks for the header {header}, and there is none for {} (call {})",
+                "the compile of {} asks for the header {header}, and there is none for {}{looked} (call {})",
                 source.display(),
                 self.machine(),
                 call.id
@@ -205,6 +166,20 @@ impl Build<'_> {
     }
 }
 
+/// The folders of this machine that a call names, which a rule has dropped: there the package may have seen what it now
+/// lacks.
+fn looked(detail: &Detail, rule: &str) -> String {
+    let edits = detail.edits.iter().filter(|edit| edit.rule == rule);
+    let words = edits.flat_map(|edit| edit.before.iter().map(|word| word.lossy().into_owned()));
+    let folder = |word: String| word.find('/').map(|at| word[at..].to_owned());
+    let folders: BTreeSet<String> = words.filter_map(folder).collect();
+    if folders.is_empty() {
+        return String::new();
+    }
+    let list: Vec<String> = folders.into_iter().collect();
+    format!("; the package names {}, where those of this machine are", list.join(", "))
+}
+
 fn product(call: &Call) -> String {
     let output = call.outputs.first().map(|output| call.resolve(output));
     output.as_deref().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
@@ -232,9 +207,14 @@ fn between(text: &str, marks: &[(&str, &str)]) -> BTreeSet<String> {
 fn mend(name: &str, index: Option<&Index>) -> String {
     let package = index.and_then(|index| package(name, index));
     let named = package.as_deref().unwrap_or("PACKAGE,…");
-    let such = if package.is_none() { format!(", such as lib{}-dev", stem(name)) } else { String::new() };
+    let such = match (&package, index) {
+        (Some(_), _) => String::new(),
+        (None, None) => format!(" such as lib{}-dev", stem(name)),
+        (None, Some(_)) => " (packages.debian.org tells which one has a file)".to_owned(),
+    };
     format!(
-        "give the build libraries of the target: `--libraries {named}` takes packages of Debian{such}; `--sysroot DIR` a folder of yours"
+        "`--libraries {named}` gives the build packages of Debian for the target{such}, `--sysroot DIR` a folder of \
+         yours; if the package can do without it, a setting of its own may turn it off"
     )
 }
 

@@ -67,7 +67,11 @@ pub(super) fn write(
     let _ = write!(
         text,
         "PKG_CONFIG_LIBDIR={}\nexport PKG_CONFIG_LIBDIR\nunset PKG_CONFIG_SYSROOT_DIR\n\
-         case \":$PKG_CONFIG_PATH:\" in *:/usr/*|*:/lib/*) unset PKG_CONFIG_PATH ;; esac\n\
+         # What a package builds for itself may be in PKG_CONFIG_PATH; libraries of this machine may not.\n\
+         path= IFS=:\nset -f\n\
+         for one in $PKG_CONFIG_PATH; do\n\
+         \x20   case $one in /usr/*|/lib/*|/opt/*) ;; *) path=${{path:+$path:}}$one ;; esac\ndone\n\
+         unset IFS\nPKG_CONFIG_PATH=$path\nexport PKG_CONFIG_PATH\n\
          {}{} \"$@\"\nstatus=$?\n{{ printf '%s' $status; printf '\\t%s' \"$@\"; echo; }} >>{} 2>/dev/null\nexit $status\n",
         quoted(list.join(":").as_bytes()),
         quoted(real.as_os_str().as_bytes()),

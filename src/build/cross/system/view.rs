@@ -153,6 +153,10 @@ pub(super) fn make(
             .map(|place| place.components().collect())
             .collect::<Vec<PathBuf>>()
     };
+    let has_library = |folder: &PathBuf| {
+        let inside = |place: &PathBuf| into.join(place).parent() == Some(folder);
+        found.files.keys().any(|place| inside(place) && library(&file_name(place)).is_some())
+    };
     let multiarch = machine.multiarch.as_str();
     let described = format!("{multiarch}/pkgconfig");
     let mut pkg_config = all(&["lib64", "lib"], &[&described, "pkgconfig"]);
@@ -160,7 +164,7 @@ pub(super) fn make(
     Ok(View {
         root: into.to_owned(),
         headers: all(&["include"], &[multiarch, ""]),
-        libraries: all(&["lib", "lib64"], &[multiarch, ""]),
+        libraries: all(&["lib", "lib64"], &[multiarch, ""]).into_iter().filter(has_library).collect(),
         pkg_config,
     })
 }
@@ -243,19 +247,16 @@ impl Looking<'_> {
             return false;
         }
         // What cannot be read has no machine; a linker script has none either.
-        let read =
-            if name.ends_with(".a") { elf::machine_of_archive(real) } else { elf::machine_of_file(real) };
+        let is_archive = place.extension() == Some(OsStr::new("a"));
+        let read = if is_archive { elf::machine_of_archive(real) } else { elf::machine_of_file(real) };
         let machine = read.ok().flatten();
-        match machine.filter(|machine| Some(*machine) != elf::of_triple(&self.machine.name)) {
-            Some(foreign) => {
-                found.foreign.get_or_insert_with(|| (place.to_owned(), elf::name(foreign)));
-                false
-            }
-            None => {
-                found.libraries += usize::from(machine.is_some());
-                true
-            }
+        if let Some(foreign) = machine.filter(|machine| Some(*machine) != elf::of_triple(&self.machine.name))
+        {
+            found.foreign.get_or_insert_with(|| (place.to_owned(), elf::name(foreign)));
+            return false;
         }
+        found.libraries += usize::from(machine.is_some());
+        true
     }
 
     /// Whether the compiler has a header itself: it is of its C library then.
@@ -282,6 +283,10 @@ fn libc_of(name: &str) -> Option<&'static str> {
 fn library(file: &str) -> Option<&str> {
     let name = file.strip_prefix("lib")?;
     name.strip_suffix(".a").or_else(|| name.split_once(".so").map(|(name, _)| name))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Takes out links to shared libraries beside which there is a static one.
