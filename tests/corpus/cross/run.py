@@ -10,6 +10,7 @@ hold, 1 one does not, 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -32,6 +33,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=ROOT / "target/corpus/cross", help="folder of builds and results")
     parser.add_argument("--tools", type=Path, default=ROOT / "target/wheel-tools/bin", help="from tests/setup.sh")
     parser.add_argument("--python", action="append", default=[], metavar="VERSION=PATH", help="a Python that builds")
+    parser.add_argument("--setting", action="append", default=[], metavar="PACKAGE:KEY=VALUE", help="a setting that a package "
+                        "needs on this machine alone, such as where a source that it downloads lies")
     parser.add_argument("--twice", action="store_true", help="build again on another day in another folder: the same bytes?")
     parser.add_argument("--offline", action="store_true", help="fetch nothing")
     parser.add_argument("--again", action="store_true", help="do what held before, too")
@@ -94,9 +97,13 @@ def main() -> int:
     work.mkdir(parents=True, exist_ok=True)
     setting = steps.Setting(asked.crosswheel.resolve(), asked.tools.absolute(), work, pythons, asked.twice, asked.offline)
     need(cases, setting)
+    own: dict[str, tuple[str, ...]] = {}
+    for name, _, one in (text.partition(":") for text in asked.setting):
+        own[name] = (*own.get(name, ()), one)
     results: list[dict] = []
     wheels: dict[str, dict[str, Path]] = {}
     for run, package in cases:
+        package = dataclasses.replace(package, settings=(*package.settings, *own.get(package.name, ())))
         ours = wheels.setdefault(run.name, {})
         case = steps.Case(run, package, ours, setting)
         key = digest(setting, case)

@@ -154,7 +154,7 @@ def call(case: Case, wheel: Path) -> None:
 
 def again(case: Case, first: Path) -> None:
     """The same wheel on another day, in another folder, with another home: the same bytes."""
-    folder = case.folder / "again" / "a folder with a longer name"
+    folder = case.folder / "again" / "a-folder-with-a-longer-name"
     caches = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     configuration = os.environ.get("XDG_CONFIG_HOME", str(Path.home() / ".config"))
     other = {"HOME": "home", "TMPDIR": "temporary"}
