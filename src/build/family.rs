@@ -185,7 +185,7 @@ impl Scene<'_> {
         log: &Path,
         observer: &mut dyn Observer,
     ) -> Result<Option<Kit>> {
-        if family.libc_version.is_none() {
+        if !family.is_cross() {
             return Ok(None);
         }
         let order = cross::Order {

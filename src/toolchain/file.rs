@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::source::coded::{Coded, kinds};
-use crate::topology::{MarchNative, Werror};
+use crate::topology::{MarchNative, Unwinding, Werror};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +46,10 @@ pub(super) struct CompilerRow {
     pub package: Option<String>,
     pub program: Option<String>,
     pub megabytes: Option<u32>,
+    #[serde(default = "linux")]
+    pub os: String,
     pub pins_libc: bool,
+    pub python: Option<String>,
     pub cache: Option<String>,
     pub local_cache: Option<String>,
     #[serde(default)]
@@ -55,6 +58,8 @@ pub(super) struct CompilerRow {
     pub asks: Vec<String>,
     pub why: String,
     pub tools: BTreeMap<Coded<Role>, Vec<Vec<String>>>,
+    #[serde(default)]
+    pub names: BTreeMap<String, Coded<Role>>,
     #[serde(default)]
     pub machine: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -73,6 +78,8 @@ pub(super) struct MachineRow {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MesonRow {
+    #[serde(default = "linux")]
+    pub system: String,
     pub cpu_family: String,
     pub cpu: String,
 }
@@ -168,6 +175,7 @@ pub(super) struct When {
     pub cross: bool,
     pub compiler: Option<String>,
     pub machine: Option<String>,
+    pub unwinding: Option<Unwinding>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -293,6 +301,10 @@ impl<'de> Deserialize<'de> for KindList {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         Vec::<Coded<Kind>>::deserialize(from).map(|list| Self(kinds(&list)))
     }
+}
+
+fn linux() -> String {
+    "linux".to_owned()
 }
 
 fn any() -> Coded<LevelTest> {

@@ -185,6 +185,9 @@ impl Making<'_> {
                 .compiler
                 .as_ref()
                 .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.compiler == *asked))
+            && when
+                .unwinding
+                .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.unwinding == asked))
             && when.machine.as_ref().is_none_or(|asked| *asked == self.family.target.machine)
     }
 

@@ -31,6 +31,7 @@ const BUILTIN: &[(&str, &str)] = builtin![
     "binutils.toml",
     "clang.toml",
     "cross.toml",
+    "emscripten.toml",
     "environment.toml",
     "gcc.toml",
     "machines.toml",

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Werror,
+    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Unwinding,
+    WasmAbi, Werror,
 };
 use crate::error::{Error, Result};
 use crate::source::Source;
@@ -56,7 +57,18 @@ struct RawFamily {
     target: Spanned<String>,
     level: Option<Spanned<String>>,
     libc_version: Option<Spanned<String>>,
+    abi: Option<Spanned<RawAbi>>,
     policy: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAbi {
+    emscripten: Spanned<String>,
+    platform: Spanned<String>,
+    python: Option<Spanned<String>>,
+    #[serde(default)]
+    unwinding: Unwinding,
 }
 
 #[derive(Deserialize)]
@@ -166,6 +178,7 @@ impl Reader<'_> {
             };
             let level = raw.level.as_ref().map(|level| self.level(level, &target)).transpose()?;
             let libc_version = self.libc_of(raw, &target)?;
+            let abi = raw.abi.as_ref().map(|abi| self.abi(abi, &target)).transpose()?;
             let policy = match &raw.policy {
                 Some(policy) => self.one_of("policy", policy, policies)?,
                 None => Policy::default(),
@@ -176,6 +189,7 @@ impl Reader<'_> {
                 target,
                 level,
                 libc_version,
+                abi,
                 policy,
             };
             families.insert(family.name.clone(), family);
@@ -192,9 +206,38 @@ impl Reader<'_> {
                 .fault(given.span(), message)
                 .hint("declare a target with machine, os and libc, and name it here"));
         }
+        if target.is_emscripten() {
+            let message = "Emscripten brings its own C library, whose version nobody asks for";
+            return Err(self.fault(given.span(), message).hint("say which Emscripten with `abi`"));
+        }
         let version = self.libc_version(given)?;
         target.check(version).map_err(|what| self.fault(given.span(), what))?;
         Ok(Some(version))
+    }
+
+    /// The interface of the run-time that a family is for.
+    fn abi(&self, raw: &Spanned<RawAbi>, target: &Target) -> Result<WasmAbi> {
+        if !target.is_emscripten() {
+            let message = "an `abi` goes with a target whose os is emscripten";
+            return Err(self.fault(raw.span(), message).hint("name the C library with `libc_version`"));
+        }
+        let abi = raw.get_ref();
+        let fault = |at: &Spanned<String>, what: String| self.fault(at.span(), what);
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let platform = abi.platform.get_ref();
+        if !platform.chars().all(word) || !platform.ends_with(&format!("_{}", target.machine)) {
+            let message = format!("`{platform}` is no platform tag of {}", target.machine);
+            return Err(self
+                .fault(abi.platform.span(), message)
+                .hint("such as \"pyodide_2024_0_wasm32\": lower-case letters, digits and `_`"));
+        }
+        let python = abi.python.as_ref();
+        Ok(WasmAbi {
+            emscripten: abi.emscripten.get_ref().parse().map_err(|what| fault(&abi.emscripten, what))?,
+            platform: platform.clone(),
+            python: python.map(|at| at.get_ref().parse().map_err(|what| fault(at, what))).transpose()?,
+            unwinding: abi.unwinding,
+        })
     }
 
     fn libc_version(&self, text: &Spanned<String>) -> Result<LibcVersion> {

@@ -97,8 +97,9 @@ fn meson(content: &Content<'_>) -> String {
     let python = quoted(content.python, '\'');
     let _ = write!(
         text,
-        "pkg-config = 'pkg-config'\npython = {python}\n\n[host_machine]\nsystem = 'linux'\ncpu_family = '{}'\ncpu = '{}'\n\
+        "pkg-config = 'pkg-config'\npython = {python}\n\n[host_machine]\nsystem = '{}'\ncpu_family = '{}'\ncpu = '{}'\n\
          endian = '{}'\n\n[properties]\nneeds_exe_wrapper = true\nlongdouble_format = '{}'\n",
+        machine.system,
         machine.meson.0,
         machine.meson.1,
         if machine.abi.big_endian { "big" } else { "little" },

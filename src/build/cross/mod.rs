@@ -30,7 +30,7 @@ use super::{Event, Observer};
 use crate::environment as vars;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
-use crate::toolchain::cross::{Cross, DEFAULT_COMPILER};
+use crate::toolchain::cross::Cross;
 use crate::topology::Family;
 
 /// What is to be prepared.
@@ -96,7 +96,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         ))
         .hint("name a CPython with --python"));
     }
-    let name = order.compiler.unwrap_or(DEFAULT_COMPILER);
+    let name = order.compiler.unwrap_or_else(|| toolchains.default_compiler(order.family));
     let package = compiler::provide(&toolchains, name, order.offline, order.python, order.log, observer)?;
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
@@ -108,7 +108,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     cross.fill("python_libraries", &facts.libraries);
     cross.fill("target_headers", std::slice::from_ref(&places.headers));
 
-    compiler::set_caches(&mut cross, package.as_deref(), &places.root);
+    compiler::set_variables(&mut cross, package.as_deref(), &places.root);
     let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
