@@ -307,20 +307,20 @@ impl Reader<'_> {
         let fault = |message: String| Err(self.fault(raw.span(), message));
         let choices = [Exports::Pyinit, Exports::Requested, Exports::WholeArchive];
         match raw.get_ref() {
-            RawExports::Choice(text) => match choices.into_iter().find(|choice| choice.name() == text) {
-                Some(exports) => Ok(Exported { exports, names: Vec::new() }),
-                None => {
-                    let near = suggest(text, choices.map(Exports::name));
-                    fault(format!("unknown choice of exports `{text}`; {near}, or a list of symbols"))
+            RawExports::Choice(text) => {
+                if let Some(exports) = choices.into_iter().find(|choice| choice.name() == text) {
+                    return Ok(Exported { exports, names: Vec::new() });
                 }
-            },
+                let near = suggest(text, choices.map(Exports::name));
+                fault(format!("unknown choice of exports `{text}`; {near}, or a list of symbols"))
+            }
             RawExports::List(names) => {
                 // A comma would end the word for the linker.
                 let odd = |name: &&String| name.is_empty() || name.contains([',', ' ', '\n']);
-                match names.iter().find(odd) {
-                    Some(name) => fault(format!("`{name}` is no name of a symbol")),
-                    None => Ok(Exported { exports: Exports::List, names: names.clone() }),
+                if let Some(name) = names.iter().find(odd) {
+                    return fault(format!("`{name}` is no name of a symbol"));
                 }
+                Ok(Exported { exports: Exports::List, names: names.clone() })
             }
         }
     }

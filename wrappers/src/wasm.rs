@@ -108,7 +108,9 @@ fn table<'f>(mut table: Reader<'f>, found: &mut Vec<Symbol<'f>>) -> Option<()> {
             1 => {
                 let name = table.name()?;
                 if defined {
-                    (table.number()?, table.number()?, table.number()?);
+                    for _ in 0..3 {
+                        table.number()?;
+                    }
                 }
                 Some(name)
             }

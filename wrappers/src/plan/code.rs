@@ -225,8 +225,10 @@ codes! {
 
 codes! {
     /// What a WebAssembly module exports to whoever loads it.
+    #[derive(Default)]
     Exports {
         /// What the linker makes of it.
+        #[default]
         Linker = "linker",
         /// The init functions of Python modules; of a library that has none, what is visible.
         Pyinit = "pyinit",
@@ -236,12 +238,6 @@ codes! {
         WholeArchive = "whole_archive",
         /// Names that are given.
         List = "list",
-    }
-}
-
-impl Default for Exports {
-    fn default() -> Self {
-        Self::Linker
     }
 }
 
