@@ -129,6 +129,7 @@ impl Scene<'_> {
         variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
         settings.extend(self.request.config_settings.iter().cloned());
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.warnings.iter().cloned()));
         report.warnings.extend(shim.remarks());
 
         let backend_log = log.join("backend.log");
@@ -192,6 +193,7 @@ impl Scene<'_> {
             family,
             compiler: self.request.compiler.as_deref(),
             offline: self.request.offline,
+            allow_abi_mismatch: self.request.allow_abi_mismatch,
             python: self.python,
             environment: self.environment,
             backend: self.backend,

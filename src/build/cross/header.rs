@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::pyodide::Config;
 use crate::toolchain::cross::{Abi, Machine};
 
 /// A macro of `pyconfig.h` with its value on a machine; `None` leaves it undefined.
@@ -72,9 +73,26 @@ pub fn sizes(machine: &Machine) -> Vec<(&'static str, &'static str, u32)> {
 #[must_use]
 pub fn rewrite(text: &str, macros: &[Macro]) -> String {
     let wanted: BTreeMap<&str, Option<u32>> = macros.iter().copied().collect();
+    each(text, |name, _| Some(wanted.get(name)?.map(|value| value.to_string())))
+}
+
+/// The text with the settings that a Python of the target was built with: these know better than any table what the
+/// target has.
+#[must_use]
+pub fn adopt(text: &str, config: &Config) -> String {
+    each(text, |name, line| {
+        // Autoconf defines these to 0 or 1; others it leaves undefined.
+        let zero = name.starts_with("HAVE_DECL_") || line.trim_end().ends_with(" 0");
+        config.defined(name, zero)
+    })
+}
+
+/// The text with each line that defines a macro, or leaves it undefined, as `meaning` has it: undefined for `Some(None)`,
+/// as it is for `None`.
+fn each(text: &str, meaning: impl Fn(&str, &str) -> Option<Option<String>>) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {
-        let rewritten = named(line).and_then(|name| Some((name, wanted.get(name)?)));
+        let rewritten = named(line).and_then(|name| Some((name, meaning(name, line)?)));
         match rewritten {
             Some((name, Some(value))) => {
                 // Writing to a string cannot fail.

@@ -1,0 +1,87 @@
+//! A build for WebAssembly: the Pyodide that it is for, and whether the Emscripten that is there is the one that made it.
+//!
+//! Emscripten promises nothing between its versions (PEP 783). A family for one interface is therefore built by its own
+//! version alone, unless the user insists; one that names none is tagged with the version that built it.
+
+use super::super::{Event, Observer};
+use super::Order;
+use crate::error::{Error, Result};
+use crate::pyodide::{Config, Releases, package};
+use crate::toolchain::ask::Manner;
+use crate::toolchain::cross::Cross;
+use crate::toolchain::session::PATIENCE;
+use crate::topology::{EmscriptenVersion, Family, MinorVersion};
+
+/// What is known of the target.
+#[derive(Debug)]
+pub struct Wasm {
+    /// What its Python was built with.
+    pub config: Config,
+    /// The platform tag of the wheel.
+    pub tag: String,
+    /// What `sysconfig.get_platform()` says: packages look for `emscripten` in it.
+    pub platform: String,
+    /// What is to be told.
+    pub warnings: Vec<String>,
+}
+
+/// Finds out, and tells the compiler how exceptions go through what it makes.
+pub fn prepare(order: &Order<'_>, cross: &mut Cross, observer: &mut dyn Observer) -> Result<Wasm> {
+    let releases = Releases::builtin()?;
+    let (major, minor, _) = order.python.version;
+    let release = releases.for_build(order.family, MinorVersion(major, minor))?;
+    let manner = Manner { path: order.path, cwd: order.area.root(), patience: PATIENCE };
+    let version = cross.ask_emscripten(manner)?;
+    let mut warnings = Vec::new();
+    warnings.extend(held(order.family, version, order.allow_abi_mismatch)?);
+    if order.family.abi.is_none() && version != release.emscripten {
+        warnings.push(format!(
+            "built by Emscripten {version}; Pyodide {}, the one with Python {}, was made by {}, and may not load it",
+            release.version, release.python, release.emscripten
+        ));
+    }
+    cross.emscripten = Some(version);
+    if order.family.abi.is_none() {
+        cross.unwinding = release.unwinding;
+    }
+    let runtime = package::provide(release, order.offline, &mut |what| observer.event(Event::Step(what)))?;
+    let config = Config::read(&runtime, &order.python.executable, order.area)?;
+    let tag = order.family.platform_tag().unwrap_or_else(|| version.platform_tag());
+    Ok(Wasm { config, tag, platform: format!("emscripten-{version}-wasm32"), warnings })
+}
+
+/// Holds the version of Emscripten against the family's; what to tell if another one is let through.
+fn held(family: &Family, version: EmscriptenVersion, allow: bool) -> Result<Option<String>> {
+    let Some(abi) = family.abi.as_ref().filter(|abi| abi.emscripten != version) else { return Ok(None) };
+    let what =
+        format!("the family `{}` is for Emscripten {}, and emcc is {version}", family.name, abi.emscripten);
+    if allow {
+        return Ok(Some(format!("{what}: the wheel may not load where its tag says (--allow-abi-mismatch)")));
+    }
+    Err(Error::failed(what).hint(format!(
+        "`emsdk install {0} && emsdk activate {0}` gives it; `--family wasm32-emscripten` is for the one that is there; \
+         --allow-abi-mismatch goes on all the same",
+        abi.emscripten
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::Topology;
+
+    #[test]
+    fn another_emscripten_is_refused_unless_it_is_allowed() {
+        let topology = Topology::builtin().unwrap();
+        let family = topology.family("pyodide_2024_0_wasm32").unwrap();
+        assert_eq!(held(&family, EmscriptenVersion(3, 1, 58), false), Ok(None));
+        let told = held(&family, EmscriptenVersion(3, 1, 6), false).unwrap_err();
+        assert!(told.message.contains("is for Emscripten 3.1.58, and emcc is 3.1.6"), "{told}");
+        let told = held(&family, EmscriptenVersion(3, 1, 6), true).unwrap().unwrap();
+        assert!(told.contains("may not load"), "{told}");
+        let plain = topology.family("wasm32-emscripten").unwrap();
+        assert_eq!(held(&plain, EmscriptenVersion(3, 1, 6), false), Ok(None));
+        let named = topology.family("wasm32-emscripten.3.1.58").unwrap();
+        assert!(held(&named, EmscriptenVersion(3, 1, 6), false).is_err());
+    }
+}
