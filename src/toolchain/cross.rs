@@ -67,6 +67,8 @@ pub struct Abi {
     pub va_list_is_array: bool,
     /// Size of `time_t`.
     pub time_t: u32,
+    /// What it was in older compilers.
+    pub old_time_t: Option<u32>,
 }
 
 /// A package of PyPI that holds a compiler.
@@ -178,6 +180,7 @@ impl Toolchains {
                 long_double: size(&row.abi.long_double)?,
                 max_align: row.abi.max_align,
                 va_list_is_array: row.abi.va_list == VaList::Array,
+                old_time_t: row.abi.old_time_t,
                 time_t: row.abi.time_t.as_ref().map_or(Ok(pointer), size)?,
             },
         })

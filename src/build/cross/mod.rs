@@ -106,7 +106,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let places = places(order.area)?;
     compiler::set_variables(&mut cross, package.as_deref(), &places.root);
     let wasm = order.family.target.is_emscripten();
-    let wasm = wasm.then(|| wasm::prepare(&order, &mut cross, observer)).transpose()?;
+    let wasm = wasm.then(|| wasm::prepare(&order, &mut cross, &places.root, observer)).transpose()?;
     let tag = wasm.as_ref().map(|wasm| wasm.tag.clone()).or_else(|| order.family.platform_tag());
     let Some(tag) = tag else {
         return Err(Error::usage(format!("the family `{}` names no C library", order.family.name)));

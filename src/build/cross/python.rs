@@ -119,7 +119,7 @@ pub fn make(
     }
     let mut config_header = header::rewrite(&facts.config_header, &header::macros(machine));
     if let Some(config) = config {
-        config_header = header::adopt(&config_header, config);
+        config_header = header::adopt(&config_header, config, machine);
     }
     let path = headers.join("pyconfig.h");
     // The copy may be read-only, as the original is.

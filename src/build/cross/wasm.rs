@@ -3,9 +3,15 @@
 //! Emscripten promises nothing between its versions (PEP 783). A family for one interface is therefore built by its own
 //! version alone, unless the user insists; one that names none is tagged with the version that built it.
 
-use super::super::{Event, Observer};
+use std::fs;
+use std::path::Path;
+
+use crosswheel_shim::plan::Role;
+
+use super::super::{Event, Observer, process};
 use super::Order;
-use crate::error::{Error, Result};
+use super::compiler::Own;
+use crate::error::{Error, IoContext, Result};
 use crate::pyodide::{Config, Releases, package};
 use crate::toolchain::ask::Manner;
 use crate::toolchain::cross::Cross;
@@ -25,8 +31,13 @@ pub struct Wasm {
     pub warnings: Vec<String>,
 }
 
-/// Finds out, and tells the compiler how exceptions go through what it makes.
-pub fn prepare(order: &Order<'_>, cross: &mut Cross, observer: &mut dyn Observer) -> Result<Wasm> {
+/// Finds out, and tells the compiler how exceptions go through what it makes. `folder` is for a file of ours.
+pub fn prepare(
+    order: &Order<'_>,
+    cross: &mut Cross,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Wasm> {
     let releases = Releases::builtin()?;
     let (major, minor, _) = order.python.version;
     let release = releases.for_build(order.family, MinorVersion(major, minor))?;
@@ -44,10 +55,32 @@ pub fn prepare(order: &Order<'_>, cross: &mut Cross, observer: &mut dyn Observer
     if order.family.abi.is_none() {
         cross.unwinding = release.unwinding;
     }
+    let time_t = cross.machine.abi.time_t;
+    if let Some(old) = cross.machine.abi.old_time_t
+        && !has_time_t(&Own { cross, path: order.path, log: order.log }, folder)?
+    {
+        warnings.push(format!(
+            "time_t of this Emscripten has {old} bytes, and that of Pyodide {} has {time_t}: what takes or returns \
+             one will not load",
+            release.version
+        ));
+        cross.machine.abi.time_t = old;
+    }
     let runtime = package::provide(release, order.offline, &mut |what| observer.event(Event::Step(what)))?;
     let config = Config::read(&runtime, &order.python.executable, order.area)?;
     let tag = order.family.platform_tag().unwrap_or_else(|| version.platform_tag());
     Ok(Wasm { config, tag, platform: format!("emscripten-{version}-wasm32"), warnings })
+}
+
+/// Whether `time_t` of the compiler has the size of the table. It grew with a version of Emscripten.
+fn has_time_t(own: &Own<'_>, folder: &Path) -> Result<bool> {
+    let file = folder.join("time_t.c");
+    let size = own.cross.machine.abi.time_t;
+    let text = format!("#include <time.h>\n_Static_assert(sizeof(time_t) == {size}, \"\");\n");
+    fs::write(&file, text).context("writing", &file)?;
+    let mut command = own.command(Role::Cc)?;
+    command.args(["-std=gnu11", "-c", "-o"]).arg(folder.join("time_t.o")).arg(&file);
+    Ok(process::answer(&mut command)?.is_ok())
 }
 
 /// Holds the version of Emscripten against the family's; what to tell if another one is let through.
