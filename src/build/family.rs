@@ -7,6 +7,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crosswheel_shim::elf::WASM32;
+
 use super::backend::{Backend, Runner};
 use super::cross::{self, Kit};
 use super::interpreter::Interpreter;
@@ -236,8 +238,10 @@ impl Scene<'_> {
 
 /// Holds the wheel against the record.
 fn audit_wheel(wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
-    let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
+    let expected = Expected::of(&record.session);
+    let found = audit(&[wheel.to_owned()], record, &expected)?;
     report.elf_files = found.checked.len();
+    report.wasm = expected.machine == Some(WASM32);
     report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
     for finding in &found.findings {
         let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));

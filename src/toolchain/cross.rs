@@ -147,6 +147,25 @@ impl Toolchains {
         }))
     }
 
+    /// Whether a compiler builds for the system of a family; before it is fetched.
+    pub(super) fn check_compiler(&self, compiler: &str, family: &Family) -> Result<&CompilerRow> {
+        let row = self.cross_compiler(compiler)?;
+        if row.os != family.target.os {
+            return Err(Error::usage(format!(
+                "{compiler} does not build for the target `{}`",
+                family.target.name
+            ))
+            .hint(format!("leave --compiler out, for {}", self.default_compiler(family))));
+        }
+        Ok(row)
+    }
+
+    /// The package that a compiler comes in, if it does; refused if it is not for the system of the family.
+    pub fn package_for(&self, compiler: &str, family: &Family) -> Result<Option<Package>> {
+        self.check_compiler(compiler, family)?;
+        self.cross_package(compiler)
+    }
+
     fn cross_compiler(&self, name: &str) -> Result<&CompilerRow> {
         self.compilers.get(name).ok_or_else(|| {
             Error::usage(format!("unknown cross compiler `{name}`"))
@@ -196,16 +215,9 @@ impl Cross {
         package: Option<&Path>,
         (path, cwd): (&OsStr, &Path),
     ) -> Result<Self> {
-        let row = toolchains.cross_compiler(compiler)?;
+        let row = toolchains.check_compiler(compiler, family)?;
         let machine = toolchains.machine(&family.target)?;
         let version = family.libc_version.map(|version| version.to_string()).unwrap_or_default();
-        if row.os != family.target.os {
-            return Err(Error::usage(format!(
-                "{compiler} does not build for the target `{}`",
-                family.target.name
-            ))
-            .hint(format!("leave --compiler out, for {}", toolchains.default_compiler(family))));
-        }
         let plain = row.machine.get(&machine.name).and_then(|by| by.get(&family.target.libc)).cloned();
         if plain.is_none() && !row.machine.is_empty() {
             return Err(Error::usage(format!(

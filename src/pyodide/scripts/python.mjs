@@ -35,12 +35,18 @@ function writer(stream) {
   return { write: (bytes) => fs.writeSync(stream, bytes) };
 }
 
+// By itself node would show the line of the program, which is a megabyte long.
+process.on("uncaughtException", (error) => {
+  fs.writeSync(2, `crosswheel: Pyodide ended: ${error}\n`);
+  process.exit(134);
+});
+
 const { loadPyodide } = await import(pathToFileURL(path.join(folder, "pyodide.mjs")).href);
 const pyodide = await loadPyodide({ indexURL: folder + path.sep });
 pyodide.setStdout(writer(1));
 pyodide.setStderr(writer(2));
 // The widest first: one that lies in another is seen there.
-const places = [site, process.cwd(), fs.realpathSync(os.tmpdir())].sort((a, b) => a.length - b.length);
+const places = [site, process.cwd(), os.tmpdir(), fs.realpathSync(os.tmpdir())].sort((a, b) => a.length - b.length);
 mount(pyodide, places);
 if (mountable(process.cwd())) pyodide.FS.chdir(process.cwd());
 
