@@ -119,6 +119,8 @@ pub struct Cross {
     commands: BTreeMap<Role, (PathBuf, Vec<String>)>,
     /// Names of its own, with their roles.
     names: BTreeMap<String, Role>,
+    /// Why there is no tool for a role, where more can be said than that.
+    absent: BTreeMap<Role, String>,
     why: String,
 }
 
@@ -271,11 +273,15 @@ impl Cross {
             python: row.python.clone(),
             emscripten: None,
             unwinding: family.abi.as_ref().map(|abi| abi.unwinding).unwrap_or_default(),
-            fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
+            fills: BTreeMap::from([
+                ("build_triplet", vec![build_triplet().into_bytes()]),
+                ("multiarch", vec![machine.multiarch.clone().into_bytes()]),
+            ]),
             dialect: row.dialect.0,
             machine,
             commands,
             names: row.names.iter().map(|(name, role)| (name.clone(), role.0)).collect(),
+            absent: row.absent.iter().map(|(role, why)| (role.0, why.clone())).collect(),
             why,
         })
     }
@@ -405,12 +411,14 @@ impl Cross {
 
     /// A name for a tool that the target lacks: it says so.
     fn absent(&self, name: &str, role: Role) -> Found {
-        let script = format!(
-            "echo 'crosswheel: {name}: there is none for {} with the compiler {}, and the one of this machine would do harm' >&2
-            exit 1",
+        let why = self.absent.get(&role).map_or("the one of this machine would do harm", String::as_str);
+        let message = format!(
+            "crosswheel: {name}: there is none for {} with the compiler {}, and {why}",
             self.machine.triplet, self.compiler
         );
-        Found { lead: vec!["-c".into(), script, name.to_owned()], ..native(name, role, Path::new("/bin/sh")) }
+        let script = r#"printf '%s\n' "$1" >&2; exit 1"#.to_owned();
+        let lead = vec!["-c".into(), script, name.to_owned(), message];
+        Found { lead, ..native(name, role, Path::new("/bin/sh")) }
     }
 
     /// Adds what a placeholder of rules stands for.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crosswheel_shim::plan::{Action, Dialect, Effect, Form, Kind, Kinds, Language, LevelTest, Role, Slot};
+use crosswheel_shim::plan::{
+    Action, Dialect, Effect, ExportsKnown, Form, Kind, Kinds, Language, LevelTest, Role, Slot,
+};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
@@ -60,6 +62,8 @@ pub(super) struct CompilerRow {
     pub tools: BTreeMap<Coded<Role>, Vec<Vec<String>>>,
     #[serde(default)]
     pub names: BTreeMap<String, Coded<Role>>,
+    #[serde(default)]
+    pub absent: BTreeMap<Coded<Role>, String>,
     #[serde(default)]
     pub machine: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -194,6 +198,8 @@ pub(super) struct RuleRow {
     pub values: Vec<Spanned<String>>,
     #[serde(default)]
     pub patterns: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub repeated: bool,
     #[serde(default = "any")]
     pub level: Coded<LevelTest>,
     pub action: Spanned<Coded<Action>>,
@@ -223,6 +229,9 @@ pub(super) struct InjectionRow {
     #[serde(default)]
     pub probes: bool,
     pub unless: Option<Coded<Effect>>,
+    pub needs: Option<Coded<Effect>>,
+    #[serde(default = "any_exports")]
+    pub exports: Coded<ExportsKnown>,
     #[serde(default)]
     pub since: BTreeMap<Coded<Dialect>, Version>,
     pub linker: Option<Linker>,
@@ -310,6 +319,10 @@ fn linux() -> String {
 
 fn any() -> Coded<LevelTest> {
     Coded(LevelTest::Any)
+}
+
+fn any_exports() -> Coded<ExportsKnown> {
+    Coded(ExportsKnown::Any)
 }
 
 fn compiles() -> KindList {

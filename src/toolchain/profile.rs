@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crosswheel_shim::plan::{
-    Bytes, Demote, Dialect, Injection, Kind, Kinds, Language, Languages, Profile, Role, Rule, Slot,
+    Bytes, Demote, Dialect, ExportsKnown, Injection, Kind, Kinds, Language, Languages, Profile, Role, Rule,
+    Slot,
 };
 
 use super::Toolchains;
@@ -19,7 +20,7 @@ use super::oracle::FlagOracle;
 use crate::elf;
 use crate::error::{Error, Result};
 use crate::source::coded::{Coded, languages};
-use crate::topology::{Family, Level, Policy, PolicyFlags};
+use crate::topology::{Exported, Family, Level, Policy, PolicyFlags};
 
 /// What is known of a compiler or tool.
 pub struct CompilerFacts<'a> {
@@ -106,7 +107,17 @@ pub fn profile(
     });
     let level = family.level.map_or(0, Level::number);
     let marches = if level > 0 && is_compiler(facts) { toolchains.marches() } else { vec![] };
-    let profile = Profile { level, marches, injections: making.injections, rules, demote };
+    let Exported { exports, names } =
+        if making.links_modules() { policy.exports.clone() } else { Exported::default() };
+    let profile = Profile {
+        level,
+        marches,
+        injections: making.injections,
+        rules,
+        demote,
+        exports,
+        export_names: names,
+    };
     Ok(Compiled { profile, left_out: making.left_out })
 }
 
@@ -211,8 +222,15 @@ impl Making<'_> {
                 languages,
                 probes: true,
                 unless: None,
+                needs: None,
+                exports: ExportsKnown::Any,
             });
         }
+    }
+
+    /// Whether a shared library is a module for a run-time that must be told its exports.
+    fn links_modules(&self) -> bool {
+        self.injections.iter().any(|injection| injection.exports != ExportsKnown::Any)
     }
 
     fn leave_out(&mut self, rule: &str, what: impl Into<String>, why: impl Into<String>) {
@@ -263,6 +281,8 @@ impl Making<'_> {
             languages,
             probes: row.probes,
             unless: row.unless.map(|effect| effect.0),
+            needs: row.needs.map(|effect| effect.0),
+            exports: row.exports.0,
         });
     }
 
@@ -285,6 +305,8 @@ impl Making<'_> {
             languages,
             probes: flags.probes,
             unless: None,
+            needs: None,
+            exports: ExportsKnown::Any,
         });
     }
 
@@ -387,6 +409,7 @@ impl Making<'_> {
             effect: row.effect.0,
             value,
             pattern: !row.patterns.is_empty(),
+            repeated: row.repeated,
             level: row.level.0,
             action: row.action.get_ref().0,
             with: row.with.iter().flat_map(|flag| self.paths(&fill(flag.get_ref()))).collect(),

@@ -19,7 +19,7 @@ mod wasm;
 
 pub use level::{Level, MACHINE as LEVEL_MACHINE};
 pub use libc::LibcVersion;
-pub use policy::{MarchNative, Policy, PolicyFlags, Werror};
+pub use policy::{Exported, MarchNative, Policy, PolicyFlags, Werror};
 pub use python::MinorVersion;
 pub use wasm::{EmscriptenVersion, Unwinding, WasmAbi};
 

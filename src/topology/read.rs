@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crosswheel_shim::plan::{Kind, Kinds, Language, Languages, Slot};
+use crosswheel_shim::plan::{Exports, Kind, Kinds, Language, Languages, Slot};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Unwinding,
-    WasmAbi, Werror,
+    Exported, Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology,
+    Unwinding, WasmAbi, Werror,
 };
 use crate::error::{Error, Result};
 use crate::source::Source;
@@ -82,8 +82,17 @@ struct RawPolicy {
     werror_flags: Vec<Spanned<String>>,
     #[serde(default)]
     march_native: MarchNative,
+    exports: Option<Spanned<RawExports>>,
     #[serde(default)]
     flags: Vec<RawFlags>,
+}
+
+/// A choice, or names of symbols.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawExports {
+    Choice(String),
+    List(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -287,10 +296,33 @@ impl Reader<'_> {
                 werror_flags: raw.werror_flags.iter().map(|flag| flag.get_ref().clone()).collect(),
                 march_native: raw.march_native,
                 flags,
+                exports: raw.exports.as_ref().map_or(Ok(Exported::default()), |raw| self.exports(raw))?,
             };
             policies.insert(policy.name.clone(), policy);
         }
         Ok(policies)
+    }
+
+    fn exports(&self, raw: &Spanned<RawExports>) -> Result<Exported> {
+        let fault = |message: String| Err(self.fault(raw.span(), message));
+        let choices = [Exports::Pyinit, Exports::Requested, Exports::WholeArchive];
+        match raw.get_ref() {
+            RawExports::Choice(text) => match choices.into_iter().find(|choice| choice.name() == text) {
+                Some(exports) => Ok(Exported { exports, names: Vec::new() }),
+                None => {
+                    let near = suggest(text, choices.map(Exports::name));
+                    fault(format!("unknown choice of exports `{text}`; {near}, or a list of symbols"))
+                }
+            },
+            RawExports::List(names) => {
+                // A comma would end the word for the linker.
+                let odd = |name: &&String| name.is_empty() || name.contains([',', ' ', '\n']);
+                match names.iter().find(odd) {
+                    Some(name) => fault(format!("`{name}` is no name of a symbol")),
+                    None => Ok(Exported { exports: Exports::List, names: names.clone() }),
+                }
+            }
+        }
     }
 
     fn warning(&self, flag: &Spanned<String>) -> Result<()> {
