@@ -180,7 +180,7 @@ fn an_old_emscripten_has_another_time_t_which_is_told() {
     let shop = Shop::with(&EMCC.replace("VERSION", "3.1.6").replace("OLD", "yes"));
     shop.home.package(
         "pkg",
-        "import sysconfig\nfrom backend import extension\ndef build():\n    \
+        "import sysconfig\ndef build():\n    from backend import extension\n    \
          assert sysconfig.get_config_var('SIZEOF_TIME_T') == 4\n    return extension()\n",
     );
     shop.build("wasm32-emscripten", &[]).good().says("time_t of this Emscripten has 4 bytes");
@@ -193,7 +193,7 @@ fn a_file_of_this_machine_inside_is_refused_and_so_is_what_nobody_can_load() {
                 subprocess.check_call(['build-cc', '-shared', '-fPIC', 'ext.c', '-o', 'e.so'])\n    \
                 subprocess.check_call(['cc', '-c', 'ext.c', '-o', 'o.so'])\n    \
                 return {'tiny/e.so': open('e.so', 'rb').read(), 'tiny/o.so': open('o.so', 'rb').read(),\n        \
-                'tiny/data.wasm': b'\\0asm\\1\\0\\0\\0', 'tiny/g.so': b'\\0asm\\1\\0\\0\\0\\0\\011\\010dylink.0xx'}\n";
+                'tiny/data.wasm': b'\\0asm\\1\\0\\0\\0', 'tiny/g.so': b'\\0asm\\1\\0\\0\\0\\0\\177\\010dylink.0'}\n";
     shop.home.package("pkg", plan);
     let ran = shop.build("wasm32-emscripten", &[]).fails(1);
     ran.says("tiny/e.so: is for x86_64, and wasm32 was asked for [wrong-machine]");
@@ -330,6 +330,7 @@ fn cmake_builds_side_modules_and_runs_its_programs_in_node() {
          if(NOT EMSCRIPTEN OR NOT CMAKE_CROSSCOMPILING OR NOT CMAKE_SIZEOF_VOID_P EQUAL 4)\n  message(FATAL_ERROR native)\nendif()\n\
          include(CheckCSourceRuns)\ncheck_c_source_runs(\"int main(void) { return sizeof(long) != 4; }\" RUNS)\n\
          if(NOT RUNS)\n  message(FATAL_ERROR \"does not run\")\nendif()\n\
+         include(CheckTypeSize)\ncheck_type_size(size_t SIZE)\nif(NOT SIZE EQUAL 4)\n  message(FATAL_ERROR \"size ${SIZE}\")\nendif()\n\
          Python_add_library(ext MODULE ext.c)\nset_target_properties(ext PROPERTIES PREFIX \"\" SUFFIX .so)\n",
     );
     shop.build("wasm32-emscripten", &[]).good().says("1 of 1 WebAssembly modules made by a recorded call");

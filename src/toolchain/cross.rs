@@ -149,8 +149,8 @@ impl Toolchains {
         }))
     }
 
-    /// Whether a compiler builds for the system of a family; before it is fetched.
-    pub(super) fn check_compiler(&self, compiler: &str, family: &Family) -> Result<&CompilerRow> {
+    /// Refuses a compiler that is for another system than a family, which can be told before it is fetched.
+    pub fn check_compiler(&self, compiler: &str, family: &Family) -> Result<()> {
         let row = self.cross_compiler(compiler)?;
         if row.os != family.target.os {
             return Err(Error::usage(format!(
@@ -159,13 +159,7 @@ impl Toolchains {
             ))
             .hint(format!("leave --compiler out, for {}", self.default_compiler(family))));
         }
-        Ok(row)
-    }
-
-    /// The package that a compiler comes in, if it does; refused if it is not for the system of the family.
-    pub fn package_for(&self, compiler: &str, family: &Family) -> Result<Option<Package>> {
-        self.check_compiler(compiler, family)?;
-        self.cross_package(compiler)
+        Ok(())
     }
 
     fn cross_compiler(&self, name: &str) -> Result<&CompilerRow> {
@@ -217,7 +211,8 @@ impl Cross {
         package: Option<&Path>,
         (path, cwd): (&OsStr, &Path),
     ) -> Result<Self> {
-        let row = toolchains.check_compiler(compiler, family)?;
+        toolchains.check_compiler(compiler, family)?;
+        let row = toolchains.cross_compiler(compiler)?;
         let machine = toolchains.machine(&family.target)?;
         let version = family.libc_version.map(|version| version.to_string()).unwrap_or_default();
         let plain = row.machine.get(&machine.name).and_then(|by| by.get(&family.target.libc)).cloned();

@@ -32,6 +32,8 @@ pub struct Content<'a> {
     pub module_suffix: &'a str,
     /// What runs programs of the target here, if something does.
     pub runner: Option<PathBuf>,
+    /// Modules for CMake that come with the compiler.
+    pub modules: Option<PathBuf>,
 }
 
 /// The files.
@@ -152,11 +154,22 @@ fn cmake(content: &Content<'_>) -> String {
         machine.name
     );
     if emscripten {
-        let folder = quoted(content.folder, '"');
+        // Ours before Emscripten's: these know that a program's strings are not in the file that CMake looks into, for
+        // which reason CMake itself finds out no sizes.
+        let folders = [Some(content.folder), content.modules.as_deref()].into_iter().flatten();
+        let folders = folders.map(|folder| quoted(folder, '"')).collect::<Vec<_>>().join(" ");
+        let pointer = machine.abi.pointer;
         let _ = write!(
             text,
-            "set(CMAKE_SYSTEM_VERSION 1)\nset(EMSCRIPTEN 1)\nlist(PREPEND CMAKE_MODULE_PATH {folder})\n"
+            "set(CMAKE_SYSTEM_VERSION 1)\nset(EMSCRIPTEN 1)\nlist(PREPEND CMAKE_MODULE_PATH {folders})\n\
+             set(CMAKE_SIZEOF_VOID_P {pointer})\n"
         );
+        for language in ["C", "CXX"] {
+            let _ = write!(
+                text,
+                "set(CMAKE_{language}_SIZEOF_DATA_PTR {pointer})\nset(CMAKE_{language}_BYTE_ORDER LITTLE_ENDIAN)\n"
+            );
+        }
     }
     if let Some(runner) = &content.runner {
         let _ = writeln!(text, "set(CMAKE_CROSSCOMPILING_EMULATOR {})", quoted(runner, '"'));

@@ -100,6 +100,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         .hint("name a CPython with --python"));
     }
     let name = order.compiler.unwrap_or_else(|| toolchains.default_compiler(order.family));
+    toolchains.check_compiler(name, order.family)?;
     let package = compiler::provide(&toolchains, name, order.offline, order.python, order.log, observer)?;
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
@@ -134,6 +135,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         folder: &places.root,
         module_suffix: &made.suffix,
         // Programs of WebAssembly run wherever node does.
+        modules: wasm.as_ref().and_then(|wasm| wasm.modules.clone()),
         runner: wasm.as_ref().and_then(|_| which::which("node").ok()),
     })?;
     let platform =

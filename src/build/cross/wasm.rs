@@ -3,18 +3,23 @@
 //! Emscripten promises nothing between its versions (PEP 783). A family for one interface is therefore built by its own
 //! version alone, unless the user insists; one that names none is tagged with the version that built it.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crosswheel_shim::plan::Role;
 
 use super::super::{Event, Observer, process};
 use super::Order;
 use super::compiler::Own;
+use crate::environment as vars;
 use crate::error::{Error, IoContext, Result};
 use crate::pyodide::{Config, Releases, package};
 use crate::toolchain::ask::Manner;
 use crate::toolchain::cross::Cross;
+use crate::toolchain::path::find;
 use crate::toolchain::session::PATIENCE;
 use crate::topology::{EmscriptenVersion, Family, MinorVersion};
 
@@ -27,6 +32,8 @@ pub struct Wasm {
     pub tag: String,
     /// What `sysconfig.get_platform()` says: packages look for `emscripten` in it.
     pub platform: String,
+    /// Modules for CMake that come with Emscripten.
+    pub modules: Option<PathBuf>,
     /// What is to be told.
     pub warnings: Vec<String>,
 }
@@ -69,7 +76,16 @@ pub fn prepare(
     let runtime = package::provide(release, order.offline, &mut |what| observer.event(Event::Step(what)))?;
     let config = Config::read(&runtime, &order.python.executable, order.area)?;
     let tag = order.family.platform_tag().unwrap_or_else(|| version.platform_tag());
-    Ok(Wasm { config, tag, platform: format!("emscripten-{version}-wasm32"), warnings })
+    let platform = format!("emscripten-{version}-wasm32");
+    Ok(Wasm { config, tag, platform, modules: modules(order)?, warnings })
+}
+
+/// The folder of Emscripten's modules for CMake; `None` if it does not say where it is.
+fn modules(order: &Order<'_>) -> Result<Option<PathBuf>> {
+    let Some(asked) = find("em-config", order.path, order.area.root()) else { return Ok(None) };
+    let root = process::answer(Command::new(asked).arg("EMSCRIPTEN_ROOT").env(vars::PATH, order.path))?;
+    let folder = root.ok().map(|said| Path::new(OsStr::from_bytes(said.trim_ascii())).join("cmake/Modules"));
+    Ok(folder.filter(|folder| folder.is_absolute() && folder.is_dir()))
 }
 
 /// Whether `time_t` of the compiler has the size of the table. It grew with a version of Emscripten.
