@@ -56,8 +56,8 @@ def build():
     assert "-DPYODIDE_FLAG" in sysconfig.get_config_var("CFLAGS").split()
     assert os.environ["PYODIDE"] == "1" and os.environ["CC"] == "cc"
     header = open(sysconfig.get_path("include") + "/pyconfig.h").read()
-    assert "#define SIZEOF_LONG 4\n" in header and "/* #undef HAVE_FORK */" in header, header
-    assert "#define HAVE_GCC_UINT128_T 1\n" in header and "#define HAVE_DECL_RTLD_LAZY 0\n" in header, header
+    for line in ("#define SIZEOF_LONG 4", "/* #undef HAVE_FORK */", "#define HAVE_GCC_UINT128_T 1", "#define HAVE_DECL_RTLD_LAZY 0"):
+        assert line in header.splitlines(), [line] + [one for one in header.splitlines() if line.split()[1] in one]
     assert subprocess.check_output(["cc", "-dumpmachine"], text=True) == "wasm32-unknown-emscripten\n"
     from backend import extension
     return {name.replace("ext.so", "ext" + sysconfig.get_config_var("EXT_SUFFIX")): content

@@ -30,10 +30,10 @@ pub struct Content<'a> {
     pub folder: &'a Path,
     /// What ends the name of an extension module.
     pub module_suffix: &'a str,
-    /// What runs programs of the target here, if something does.
-    pub runner: Option<PathBuf>,
+    /// The command that runs programs of the target here, if something does.
+    pub runner: &'a [String],
     /// Modules for CMake that come with the compiler.
-    pub modules: Option<PathBuf>,
+    pub modules: Option<&'a Path>,
 }
 
 /// The files.
@@ -128,8 +128,9 @@ fn meson(content: &Content<'_>) -> String {
             let _ = writeln!(text, "{name} = '{tool}'");
         }
     }
-    if let Some(runner) = &content.runner {
-        let _ = writeln!(text, "exe_wrapper = {}", quoted(runner, '\''));
+    if !content.runner.is_empty() {
+        let words: Vec<String> = content.runner.iter().map(|word| quoted(Path::new(word), '\'')).collect();
+        let _ = writeln!(text, "exe_wrapper = [{}]", words.join(", "));
     }
     let python = quoted(content.python, '\'');
     let _ = write!(
@@ -156,7 +157,7 @@ fn cmake(content: &Content<'_>) -> String {
     if emscripten {
         // Ours before Emscripten's: these know that a program's strings are not in the file that CMake looks into, for
         // which reason CMake itself finds out no sizes.
-        let folders = [Some(content.folder), content.modules.as_deref()].into_iter().flatten();
+        let folders = [Some(content.folder), content.modules].into_iter().flatten();
         let folders = folders.map(|folder| quoted(folder, '"')).collect::<Vec<_>>().join(" ");
         let pointer = machine.abi.pointer;
         let _ = write!(
@@ -171,8 +172,9 @@ fn cmake(content: &Content<'_>) -> String {
             );
         }
     }
-    if let Some(runner) = &content.runner {
-        let _ = writeln!(text, "set(CMAKE_CROSSCOMPILING_EMULATOR {})", quoted(runner, '"'));
+    if !content.runner.is_empty() {
+        let words: Vec<String> = content.runner.iter().map(|word| quoted(Path::new(word), '"')).collect();
+        let _ = writeln!(text, "set(CMAKE_CROSSCOMPILING_EMULATOR {})", words.join(" "));
     }
     if content.cross.command(Role::Fortran).is_some() {
         text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");

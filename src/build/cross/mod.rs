@@ -134,9 +134,8 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system: &places.system,
         folder: &places.root,
         module_suffix: &made.suffix,
-        // Programs of WebAssembly run wherever node does.
-        modules: wasm.as_ref().and_then(|wasm| wasm.modules.clone()),
-        runner: wasm.as_ref().and_then(|_| which::which("node").ok()),
+        modules: wasm.as_ref().and_then(|wasm| wasm.modules.as_deref()),
+        runner: wasm.as_ref().map(|wasm| &*wasm.runner).unwrap_or_default(),
     })?;
     let platform =
         wasm.as_ref().map_or_else(|| format!("linux-{}", cross.machine.name), |wasm| wasm.platform.clone());

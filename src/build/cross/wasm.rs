@@ -34,6 +34,8 @@ pub struct Wasm {
     pub platform: String,
     /// Modules for CMake that come with Emscripten.
     pub modules: Option<PathBuf>,
+    /// The command that runs programs here.
+    pub runner: Vec<String>,
     /// What is to be told.
     pub warnings: Vec<String>,
 }
@@ -77,7 +79,7 @@ pub fn prepare(
     let config = Config::read(&runtime, &order.python.executable, order.area)?;
     let tag = order.family.platform_tag().unwrap_or_else(|| version.platform_tag());
     let platform = format!("emscripten-{version}-wasm32");
-    Ok(Wasm { config, tag, platform, modules: modules(order)?, warnings })
+    Ok(Wasm { config, tag, platform, modules: modules(order)?, runner: runner()?, warnings })
 }
 
 /// The folder of Emscripten's modules for CMake; `None` if it does not say where it is.
@@ -86,6 +88,15 @@ fn modules(order: &Order<'_>) -> Result<Option<PathBuf>> {
     let root = process::answer(Command::new(asked).arg("EMSCRIPTEN_ROOT").env(vars::PATH, order.path))?;
     let folder = root.ok().map(|said| Path::new(OsStr::from_bytes(said.trim_ascii())).join("cmake/Modules"));
     Ok(folder.filter(|folder| folder.is_absolute() && folder.is_dir()))
+}
+
+/// Programs of WebAssembly run wherever node does. Those of older Emscriptens take a `fetch` for a sign of a browser.
+fn runner() -> Result<Vec<String>> {
+    const WITHOUT_FETCH: &str = "--no-experimental-fetch";
+    let Ok(node) = which::which("node").or_else(|_| which::which("nodejs")) else { return Ok(Vec::new()) };
+    let knows = process::answer(Command::new(&node).args([WITHOUT_FETCH, "-e", "0"]))?.is_ok();
+    let program = node.to_string_lossy().into_owned();
+    Ok([Some(program), knows.then(|| WITHOUT_FETCH.to_owned())].into_iter().flatten().collect())
 }
 
 /// Whether `time_t` of the compiler has the size of the table. It grew with a version of Emscripten.
