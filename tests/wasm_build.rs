@@ -55,7 +55,7 @@ def build():
         "cc -shared", "emscripten", 4, 0, "wasm32-emscripten"], said
     assert "-DPYODIDE_FLAG" in sysconfig.get_config_var("CFLAGS").split()
     assert os.environ["PYODIDE"] == "1" and os.environ["CC"] == "cc"
-    header = open(sysconfig.get_path("include") + "/pyconfig.h").read()
+    header = open(sysconfig.get_config_var("INCLUDEPY") + "/pyconfig.h").read()
     for line in ("#define SIZEOF_LONG 4", "/* #undef HAVE_FORK */", "#define HAVE_GCC_UINT128_T 1", "#define HAVE_DECL_RTLD_LAZY 0"):
         assert line in header.splitlines(), [line] + [one for one in header.splitlines() if line.split()[1] in one]
     assert subprocess.check_output(["cc", "-dumpmachine"], text=True) == "wasm32-unknown-emscripten\n"
