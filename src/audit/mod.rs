@@ -229,7 +229,7 @@ impl Wheel<'_> {
 
     /// WebAssembly; whether it is code of the wheel and not a file that the package only carries.
     fn wasm(&mut self, member: &str, bytes: &[u8]) -> bool {
-        let library = member.ends_with(".so");
+        let library = Path::new(member).extension().is_some_and(|ending| ending == "so");
         let kind = wasm::kind(bytes);
         let asked = self.expected.machine == Some(WASM32);
         if !library && (!asked || kind != Some(wasm::Kind::Side)) {

@@ -134,13 +134,13 @@ mod tests {
     fn another_emscripten_is_refused_unless_it_is_allowed() {
         let topology = Topology::builtin().unwrap();
         let family = topology.family("pyodide_2024_0_wasm32").unwrap();
-        assert_eq!(held(&family, EmscriptenVersion(3, 1, 58), false), Ok(None));
+        assert!(held(&family, EmscriptenVersion(3, 1, 58), false).unwrap().is_none());
         let told = held(&family, EmscriptenVersion(3, 1, 6), false).unwrap_err();
         assert!(told.message.contains("is for Emscripten 3.1.58, and emcc is 3.1.6"), "{told}");
         let told = held(&family, EmscriptenVersion(3, 1, 6), true).unwrap().unwrap();
         assert!(told.contains("may not load"), "{told}");
         let plain = topology.family("wasm32-emscripten").unwrap();
-        assert_eq!(held(&plain, EmscriptenVersion(3, 1, 6), false), Ok(None));
+        assert!(held(&plain, EmscriptenVersion(3, 1, 6), false).unwrap().is_none());
         let named = topology.family("wasm32-emscripten.3.1.58").unwrap();
         assert!(held(&named, EmscriptenVersion(3, 1, 6), false).is_err());
     }
