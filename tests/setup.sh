@@ -30,6 +30,8 @@ need unzip unzip
 need gpg gnupg
 need gpgv gpgv
 need qemu-aarch64-static qemu-user-static
+need emcc emscripten
+need node nodejs
 need chromium chromium
 need chromedriver chromium-driver
 [ -e /usr/include/python3.11/Python.h ] || missing="$missing python3-dev"

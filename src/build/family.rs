@@ -7,6 +7,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crosswheel_shim::elf::WASM32;
+
 use super::backend::{Backend, Runner};
 use super::cross::{self, Kit};
 use super::interpreter::Interpreter;
@@ -129,6 +131,7 @@ impl Scene<'_> {
         variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
         settings.extend(self.request.config_settings.iter().cloned());
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.warnings.iter().cloned()));
         report.warnings.extend(shim.remarks());
 
         let backend_log = log.join("backend.log");
@@ -192,6 +195,7 @@ impl Scene<'_> {
             family,
             compiler: self.request.compiler.as_deref(),
             offline: self.request.offline,
+            allow_abi_mismatch: self.request.allow_abi_mismatch,
             python: self.python,
             environment: self.environment,
             backend: self.backend,
@@ -234,8 +238,10 @@ impl Scene<'_> {
 
 /// Holds the wheel against the record.
 fn audit_wheel(wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
-    let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
+    let expected = Expected::of(&record.session);
+    let found = audit(&[wheel.to_owned()], record, &expected)?;
     report.elf_files = found.checked.len();
+    report.wasm = expected.machine == Some(WASM32);
     report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
     for finding in &found.findings {
         let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));

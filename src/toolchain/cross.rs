@@ -67,6 +67,8 @@ pub struct Abi {
     pub va_list_is_array: bool,
     /// Size of `time_t`.
     pub time_t: u32,
+    /// What it was in older compilers.
+    pub old_time_t: Option<u32>,
 }
 
 /// A package of PyPI that holds a compiler.
@@ -147,6 +149,19 @@ impl Toolchains {
         }))
     }
 
+    /// Refuses a compiler that is for another system than a family, which can be told before it is fetched.
+    pub fn check_compiler(&self, compiler: &str, family: &Family) -> Result<()> {
+        let row = self.cross_compiler(compiler)?;
+        if row.os != family.target.os {
+            return Err(Error::usage(format!(
+                "{compiler} does not build for the target `{}`",
+                family.target.name
+            ))
+            .hint(format!("leave --compiler out, for {}", self.default_compiler(family))));
+        }
+        Ok(())
+    }
+
     fn cross_compiler(&self, name: &str) -> Result<&CompilerRow> {
         self.compilers.get(name).ok_or_else(|| {
             Error::usage(format!("unknown cross compiler `{name}`"))
@@ -180,6 +195,7 @@ impl Toolchains {
                 long_double: size(&row.abi.long_double)?,
                 max_align: row.abi.max_align,
                 va_list_is_array: row.abi.va_list == VaList::Array,
+                old_time_t: row.abi.old_time_t,
                 time_t: row.abi.time_t.as_ref().map_or(Ok(pointer), size)?,
             },
         })
@@ -195,16 +211,10 @@ impl Cross {
         package: Option<&Path>,
         (path, cwd): (&OsStr, &Path),
     ) -> Result<Self> {
+        toolchains.check_compiler(compiler, family)?;
         let row = toolchains.cross_compiler(compiler)?;
         let machine = toolchains.machine(&family.target)?;
         let version = family.libc_version.map(|version| version.to_string()).unwrap_or_default();
-        if row.os != family.target.os {
-            return Err(Error::usage(format!(
-                "{compiler} does not build for the target `{}`",
-                family.target.name
-            ))
-            .hint(format!("leave --compiler out, for {}", toolchains.default_compiler(family))));
-        }
         let plain = row.machine.get(&machine.name).and_then(|by| by.get(&family.target.libc)).cloned();
         if plain.is_none() && !row.machine.is_empty() {
             return Err(Error::usage(format!(

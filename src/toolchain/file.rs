@@ -98,6 +98,7 @@ pub(super) struct AbiRow {
     pub max_align: u32,
     pub va_list: VaList,
     pub time_t: Option<ByLibc>,
+    pub old_time_t: Option<u32>,
 }
 
 /// A number of bytes, or one for each C library.

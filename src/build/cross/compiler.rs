@@ -92,6 +92,7 @@ pub fn for_session(
     observer: &mut dyn Observer,
 ) -> Result<Cross> {
     let name = compiler.unwrap_or_else(|| toolchains.default_compiler(family));
+    toolchains.check_compiler(name, family)?;
     let package = match found(toolchains, name)? {
         Some(folder) => Some(folder),
         None if toolchains.cross_package(name)?.is_some() => {

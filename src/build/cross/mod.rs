@@ -6,6 +6,7 @@
 //! | [`compiler`] | the cross compiler: fetched once, and warmed |
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
+//! | [`wasm`] | the Pyodide that a build for WebAssembly is for |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`wheel`] | the platform tag, and the C library that is really needed |
 //! | [`files`] | Meson cross file, CMake toolchain file, configure's site file |
@@ -17,6 +18,7 @@ pub mod compiler;
 pub mod files;
 pub mod header;
 pub mod python;
+pub mod wasm;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
@@ -42,6 +44,8 @@ pub struct Order<'a> {
     pub compiler: Option<&'a str>,
     /// Fetch nothing.
     pub offline: bool,
+    /// Build for an interface of WebAssembly with another Emscripten than its own.
+    pub allow_abi_mismatch: bool,
     /// The Python that builds.
     pub python: &'a Interpreter,
     /// Where the backend runs.
@@ -71,6 +75,8 @@ pub struct Kit {
     pub maps: Vec<(PathBuf, PathBuf)>,
     /// The platform tag of the wheel.
     pub tag: String,
+    /// What is to be told of it.
+    pub warnings: Vec<String>,
 }
 
 /// Folders of a kit in the work area.
@@ -85,9 +91,6 @@ struct Places {
 /// Prepares a build for a family's target.
 pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let toolchains = Toolchains::builtin()?;
-    let Some(tag) = order.family.platform_tag() else {
-        return Err(Error::usage(format!("the family `{}` names no C library", order.family.name)));
-    };
     if order.python.implementation != "cpython" {
         return Err(Error::usage(format!(
             "{} is {}, and a target Python is made of a CPython alone",
@@ -97,18 +100,26 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         .hint("name a CPython with --python"));
     }
     let name = order.compiler.unwrap_or_else(|| toolchains.default_compiler(order.family));
+    toolchains.check_compiler(name, order.family)?;
     let package = compiler::provide(&toolchains, name, order.offline, order.python, order.log, observer)?;
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
+    compiler::set_variables(&mut cross, package.as_deref(), &places.root);
+    let wasm = order.family.target.is_emscripten();
+    let wasm = wasm.then(|| wasm::prepare(&order, &mut cross, &places.root, observer)).transpose()?;
+    let tag = wasm.as_ref().map(|wasm| wasm.tag.clone()).or_else(|| order.family.platform_tag());
+    let Some(tag) = tag else {
+        return Err(Error::usage(format!("the family `{}` names no C library", order.family.name)));
+    };
 
     let facts = python::Facts::ask(order.environment, order.area)?;
-    let made = python::make(&facts, &cross.machine, &places.headers, &places.python)?;
+    let config = wasm.as_ref().map(|wasm| &wasm.config);
+    let made = python::make(&facts, &cross.machine, config, (&places.headers, &places.python))?;
     cross.fill("python_headers", &facts.headers);
     cross.fill("python_libraries", &facts.libraries);
     cross.fill("target_headers", std::slice::from_ref(&places.headers));
 
-    compiler::set_variables(&mut cross, package.as_deref(), &places.root);
     let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
@@ -123,18 +134,25 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         system: &places.system,
         folder: &places.root,
         module_suffix: &made.suffix,
+        modules: wasm.as_ref().and_then(|wasm| wasm.modules.as_deref()),
+        runner: wasm.as_ref().map(|wasm| &*wasm.runner).unwrap_or_default(),
     })?;
+    let platform =
+        wasm.as_ref().map_or_else(|| format!("linux-{}", cross.machine.name), |wasm| wasm.platform.clone());
     // The sysconfig data must also be found by a Python that looks at no variables.
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
     }
-    let variables = build_variables(&made, &places, &files, &cross, order.environment);
+    let variables = build_variables(&made, &places, &files, platform, order.environment);
+    let mut variables = variables;
+    variables.extend(wasm.iter().map(|_| (vars::PYODIDE.into(), Some("1".into()))));
     Ok(Kit {
         settings: files.settings(order.backend),
         maps: package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect(),
         cross,
         variables,
         tag,
+        warnings: wasm.map(|wasm| wasm.warnings).unwrap_or_default(),
     })
 }
 
@@ -158,12 +176,12 @@ fn build_variables(
     made: &python::Made,
     places: &Places,
     files: &files::Files,
-    cross: &Cross,
+    platform: String,
     environment: &Environment,
 ) -> Vec<(OsString, Option<OsString>)> {
     let mut all: Vec<(OsString, Option<OsString>)> = vec![
         (vars::_PYTHON_SYSCONFIGDATA_NAME.into(), Some(made.module.clone().into())),
-        (vars::_PYTHON_HOST_PLATFORM.into(), Some(format!("linux-{}", cross.machine.name).into())),
+        (vars::_PYTHON_HOST_PLATFORM.into(), Some(platform.into())),
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
         // pkg-config reads no other folder than these, and would put this one's system root in front.

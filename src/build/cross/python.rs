@@ -18,6 +18,7 @@ use super::super::work::WorkArea;
 use super::super::{process, tree};
 use super::header;
 use crate::error::{Error, IoContext, Result};
+use crate::pyodide::Config;
 use crate::toolchain::cross::Machine;
 
 const SCRIPT: &str = include_str!("../scripts/target_facts.py");
@@ -105,13 +106,21 @@ impl Made {
     }
 }
 
-/// Makes headers and sysconfig data for a machine.
-pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> Result<Made> {
+/// Makes headers and sysconfig data for a machine, with the settings of a Python that there is for it, if there is one.
+pub fn make(
+    facts: &Facts,
+    machine: &Machine,
+    config: Option<&Config>,
+    (headers, folder): (&Path, &Path),
+) -> Result<Made> {
     // Another folder has the machine's own `pyconfig.h`, if there is one.
     for from in facts.headers.iter().filter(|folder| folder.join("Python.h").is_file()).take(1) {
         tree::copy(from, headers, &|_| false)?;
     }
-    let config_header = header::rewrite(&facts.config_header, &header::macros(machine));
+    let mut config_header = header::rewrite(&facts.config_header, &header::macros(machine));
+    if let Some(config) = config {
+        config_header = header::adopt(&config_header, config, machine);
+    }
     let path = headers.join("pyconfig.h");
     // The copy may be read-only, as the original is.
     drop(fs::remove_file(&path));
@@ -130,6 +139,10 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
         let portable = value.as_str().map(|text| json!(without_the_build(text)));
         (name.clone(), portable.unwrap_or_else(|| value.clone()))
     }));
+    let known = config.iter().flat_map(|config| &config.variables);
+    for (name, value) in known.filter(|(name, _)| facts.variables.contains_key(*name)) {
+        variables.insert(name.clone(), value.clone());
+    }
     let flags = variables.get("CFLAGS").and_then(Value::as_str).unwrap_or_default().to_owned();
     let include = headers.to_string_lossy().into_owned();
     for (name, value) in [
@@ -150,7 +163,7 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
         ("LIBDIR", "/usr/lib"),
         // Extension modules for many installations of Python link no libpython.
         ("LIBPYTHON", ""),
-        ("MACHDEP", "linux"),
+        ("MACHDEP", &machine.system),
         ("MULTIARCH", &machine.multiarch),
         ("NM", "nm"),
         ("PY_CFLAGS", &flags),
@@ -164,7 +177,7 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
     for name in ["ANDROID_API_LEVEL", "Py_ENABLE_SHARED"] {
         variables.insert(name.to_owned(), json!(0));
     }
-    let module = format!("_sysconfigdata_{}_linux_{}", facts.abiflags, machine.multiarch);
+    let module = format!("_sysconfigdata_{}_{}_{}", facts.abiflags, machine.system, machine.multiarch);
     let file = folder.join(format!("{module}.py"));
     fs::write(&file, rendered(&variables)).context("writing", &file)?;
     Ok(Made { module, file, suffix })
