@@ -182,10 +182,11 @@ fn a_policy_chooses_other_exports() {
 #[track_caller]
 fn counted(bench: &Bench, file: &str) -> Vec<String> {
     let bin = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("wheel-tools/bin");
-    let script = "import sys; from pyodide_build.pywasmcross import calculate_exports as c; print(*sorted(set(c(sys.argv[1:], True))))";
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasm/count.py");
     let path = format!("/usr/lib/llvm-14/bin:{}", std::env::var("PATH").unwrap());
     let output = Command::new(bin.join("python"))
-        .args(["-c", script, file])
+        .arg(script)
+        .arg(file)
         .env("PATH", path)
         .current_dir(&bench.dir)
         .output()
