@@ -20,7 +20,7 @@ use super::oracle::FlagOracle;
 use crate::elf;
 use crate::error::{Error, Result};
 use crate::source::coded::{Coded, languages};
-use crate::topology::{Exported, Family, Level, Policy, PolicyFlags};
+use crate::topology::{Family, Level, Policy, PolicyFlags};
 
 /// What is known of a compiler or tool.
 pub struct CompilerFacts<'a> {
@@ -107,17 +107,14 @@ pub fn profile(
     });
     let level = family.level.map_or(0, Level::number);
     let marches = if level > 0 && is_compiler(facts) { toolchains.marches() } else { vec![] };
-    let Exported { exports, names } =
-        if making.links_modules() { policy.exports.clone() } else { Exported::default() };
-    let profile = Profile {
-        level,
-        marches,
-        injections: making.injections,
-        rules,
-        demote,
-        exports,
-        export_names: names,
+    // Elsewhere no object is read for this.
+    let (exports, export_names) = if making.links_modules() {
+        (policy.exports.exports, policy.exports.names.clone())
+    } else {
+        Default::default()
     };
+    let profile =
+        Profile { level, marches, injections: making.injections, rules, demote, exports, export_names };
     Ok(Compiled { profile, left_out: making.left_out })
 }
 
