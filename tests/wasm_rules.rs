@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 
 use crosswheel_shim::args::response::split;
 use crosswheel_shim::dispatch::dispatch;
-use crosswheel_shim::plan::{Effect, Kind, Language, Languages, Plan};
+use crosswheel_shim::plan::{Effect, Kind, Languages, Plan};
 use crosswheel_shim::probe::Place;
 use crosswheel_shim::run::explain;
 use serde_json::Value;
@@ -99,8 +99,7 @@ impl Bench {
                 kind: Kind::Other,
                 probe: false,
                 shared: false,
-                compiles: false,
-                cxx: false,
+                languages: Languages::NONE,
             };
         };
         let text = |word: &[u8]| String::from_utf8(word.to_vec()).unwrap();
@@ -116,17 +115,12 @@ impl Bench {
                     target.head(read.only_asks()).skip(1).chain(decision.args.iter().map(|arg| &**arg));
                 std::iter::once(name).chain(rest.map(text)).collect()
             };
-            let cxx = Languages::of(&[Language::Cxx, Language::ObjCxx]);
-            let c = Languages(cxx.0 | Languages::of(&[Language::C, Language::ObjC]).0);
             Ours {
                 words,
                 kind: read.kind,
                 probe: probe.is_some(),
                 shared: read.items.any(Effect::Shared),
-                compiles: matches!(read.kind, Kind::Compile | Kind::Link)
-                    && !read.languages.is_empty()
-                    && read.languages.within(c),
-                cxx: !read.languages.is_empty() && read.languages.within(cxx),
+                languages: read.languages,
             }
         })
     }

@@ -1,6 +1,8 @@
 //! Where calls become something else than pywasmcross makes of them, and why.
 
-use crosswheel_shim::plan::Kind;
+#![allow(clippy::case_sensitive_file_extension_comparisons, reason = "pywasmcross compares so")]
+
+use crosswheel_shim::plan::{Kind, Language, Languages};
 
 /// A call, and where it was made.
 pub(crate) struct Call {
@@ -14,10 +16,23 @@ pub(crate) struct Ours {
     pub(crate) kind: Kind,
     pub(crate) probe: bool,
     pub(crate) shared: bool,
+    /// Languages of its sources.
+    pub(crate) languages: Languages,
+}
+
+impl Ours {
     /// It compiles C or one of its kin.
-    pub(crate) compiles: bool,
+    fn compiles(&self) -> bool {
+        let c = Languages::of(&[Language::C, Language::Cxx, Language::ObjC, Language::ObjCxx]);
+        matches!(self.kind, Kind::Compile | Kind::Link)
+            && !self.languages.is_empty()
+            && self.languages.within(c)
+    }
+
     /// All of its sources are C++.
-    pub(crate) cxx: bool,
+    fn cxx(&self) -> bool {
+        !self.languages.is_empty() && self.languages.within(Languages::of(&[Language::Cxx, Language::ObjCxx]))
+    }
 }
 
 /// A difference that is meant.
@@ -106,11 +121,11 @@ fn put_in() -> Vec<Difference> {
             |_, ours| ours.probe,
             "a configure step's question would get another answer, where what it tries only warns",
         ),
-        row(WARNINGS, &[], |_, ours| !ours.compiles, "no C is compiled"),
+        row(WARNINGS, &[], |_, ours| !ours.compiles(), "no C is compiled"),
         row(
             &["-Werror=implicit-function-declaration"],
             &[],
-            |_, ours| ours.cxx,
+            |_, ours| ours.cxx(),
             "C++ has no implicit declarations, and g++ warns of the flag",
         ),
         row(
@@ -122,13 +137,13 @@ fn put_in() -> Vec<Difference> {
         row(
             &[],
             &["-fPIC"],
-            |_, ours| ours.compiles,
+            |_, ours| ours.compiles(),
             "Pyodide has it in its settings (cflags), which they give to calls with -c alone",
         ),
         row(
             &[],
             &["-fexceptions"],
-            |_, ours| ours.cxx || ours.shared,
+            |_, ours| ours.cxx() || ours.shared,
             "Pyodide leaves it to the settings of each package; C++ without it ends at its first exception",
         ),
         row(&[], &["-sWASM_BIGINT"], |_, ours| module(ours), "Pyodide has it in its settings (ldflags)"),
