@@ -89,6 +89,7 @@ variables! {
     PKG_CONFIG_PATH: Set, "Taken out in a cross build.";
     PKG_CONFIG_SYSROOT_DIR: Set, "Taken out in a cross build.";
     PYO3_CROSS_LIB_DIR: Set, "In a cross build: the folder of the target's sysconfig data, for extension modules in Rust.";
+    PYODIDE: Set, "To 1 in a build for WebAssembly: packages ask for it.";
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
     PYTHONHOME: Set, "Taken out in an isolated build, and for a test of a wheel.";
     PYTHONPATH: Both, "Taken out in an isolated build, and for a test of a wheel: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";

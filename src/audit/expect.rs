@@ -57,6 +57,12 @@ pub(super) fn platforms(wheel: &str) -> Option<Vec<&str>> {
 
 /// The machine of a platform tag; `None` for `any`, and where none is named that is known.
 pub(crate) fn of_platform(tag: &str) -> Option<Machine> {
+    // PEP 776 and 783: `emscripten_3_1_58_wasm32`, `pyodide_2024_0_wasm32`, `pyemscripten_2026_0_wasm32`.
+    let emscripten =
+        ["emscripten_", "pyodide_", "pyemscripten_"].iter().any(|prefix| tag.starts_with(prefix));
+    if emscripten {
+        return elf::of_triple(tag.rsplit('_').next().unwrap_or_default());
+    }
     let rest = tag.strip_prefix("linux_").or_else(|| {
         let versioned = ["manylinux_", "musllinux_"].iter().find_map(|prefix| tag.strip_prefix(prefix));
         let legacy = ["manylinux1_", "manylinux2010_", "manylinux2014_"]
@@ -79,6 +85,8 @@ mod tests {
             ("manylinux2014_aarch64", Some("aarch64")),
             ("musllinux_1_2_armv7l", Some("armv7l")),
             ("manylinux1_i686", Some("i686")),
+            ("emscripten_3_1_58_wasm32", Some("wasm32")),
+            ("pyodide_2024_0_wasm32", Some("wasm32")),
             ("any", None),
             ("macosx_11_0_arm64", None),
             ("manylinux_2_17", None),

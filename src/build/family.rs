@@ -7,6 +7,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crosswheel_shim::elf::WASM32;
+
 use super::attempts::{self, Attempt};
 use super::backend::{Backend, Runner};
 use super::cross::system::{lack, linked};
@@ -255,7 +257,7 @@ impl Scene<'_> {
         log: &Path,
         observer: &mut dyn Observer,
     ) -> Result<Option<Kit>> {
-        if family.libc_version.is_none() {
+        if !family.is_cross() {
             return Ok(None);
         }
         let order = cross::Order {
@@ -263,6 +265,7 @@ impl Scene<'_> {
             compiler: self.request.compiler.as_deref(),
             libraries: &self.request.libraries,
             offline: self.request.offline,
+            allow_abi_mismatch: self.request.allow_abi_mismatch,
             python: self.python,
             target_python: self.request.target_python.as_deref(),
             environment: self.environment,
@@ -341,8 +344,10 @@ impl Scene<'_> {
 
     /// Holds the wheel against the record. What is for another machine is told with where it came from.
     fn audit_wheel(&self, wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
-        let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
+        let expected = Expected::of(&record.session);
+        let found = audit(&[wheel.to_owned()], record, &expected)?;
         report.elf_files = found.checked.len();
+        report.wasm = expected.machine == Some(WASM32);
         report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
         for finding in &found.findings {
             let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));

@@ -106,6 +106,8 @@ pub struct Request {
     pub keep: bool,
     /// Let compiles fail that the backend does without.
     pub allow_failed_compiles: bool,
+    /// Build for an interface of WebAssembly with another Emscripten than its own.
+    pub allow_abi_mismatch: bool,
 }
 
 /// What happens, as it happens.

@@ -56,8 +56,11 @@ pub struct FamilyReport {
     pub seconds: f64,
     /// What the compilers did.
     pub calls: Calls,
-    /// ELF files in the wheel.
+    /// ELF files in the wheel, or side modules of WebAssembly.
     pub elf_files: usize,
+    /// Whether they are WebAssembly in place of ELF.
+    #[serde(skip)]
+    pub wasm: bool,
     /// Those of them that the audit traced to a call in the record.
     pub traced: usize,
     /// Libraries of the target that were linked from a system root or from packages of Debian.

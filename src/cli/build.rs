@@ -64,6 +64,9 @@ pub(super) struct Args {
     /// Let compiles fail that the backend does without, such as optional extensions
     #[arg(long)]
     allow_failed_compiles: bool,
+    /// WebAssembly: build for a Pyodide with another Emscripten than the one that made it, and say so
+    #[arg(long)]
+    allow_abi_mismatch: bool,
     /// The cross compiler of families that name a C library: zig, which is fetched from PyPI the first time, or gcc, which
     /// is `<triplet>-gcc` on PATH [default: zig]
     #[arg(long, value_name = "NAME")]
@@ -183,6 +186,7 @@ fn request(args: Args) -> Result<Request> {
         run_tests: args.run_tests_with.is_some(),
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
+        allow_abi_mismatch: args.allow_abi_mismatch,
     })
 }
 

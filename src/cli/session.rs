@@ -195,7 +195,7 @@ impl SessionArgs {
         }
         let (mut path, toolchains, dir) = (path(), Toolchains::builtin()?, cwd.join(dir));
         let choice = (self.compiler.as_deref(), self.offline);
-        let cross = family.libc_version.is_some().then(|| {
+        let cross = family.is_cross().then(|| {
             let places = (without_shims(&path, &cwd), &*dir);
             for_session(&toolchains, &family, choice, (&places.0, places.1), &mut Steps)
         });

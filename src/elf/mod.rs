@@ -36,6 +36,8 @@ const MACHINES: &[(&str, u16, u8, bool, &[&str])] = &[
     ("mips", 8, 32, false, &["mips"]),
     ("sparc64", 43, 64, false, &["sparc64"]),
     ("amdgpu", 224, 64, true, &["amdgcn"]),
+    // No file of it is ELF; binutils keep this number for it (elf/common.h, EM_WEBASSEMBLY).
+    ("wasm32", 0x4157, 32, true, &["wasm32"]),
     ("bpf", 247, 64, true, &["bpf", "bpfel"]),
 ];
 
@@ -192,10 +194,11 @@ mod tests {
             ("s390x-linux-gnu", "s390x"),
             ("riscv64-linux-gnu", "riscv64"),
             ("aarch64", "aarch64"),
+            ("wasm32-unknown-emscripten", "wasm32"),
         ] {
             assert_eq!(of_triple(triple).map(name).as_deref(), Some(shown), "{triple}");
         }
-        assert_eq!(of_triple("wasm32-unknown-emscripten"), None);
+        assert_eq!(of_triple("wasm64-unknown-emscripten"), None);
         assert_eq!(of_triple(""), None);
         assert_eq!(name(Machine { number: 9, bits: 64, little: true }), "machine 9-64-le");
     }

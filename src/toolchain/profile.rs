@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crosswheel_shim::plan::{
-    Bytes, Demote, Dialect, Injection, Kind, Kinds, Language, Languages, Profile, Role, Rule, Slot,
+    Bytes, Demote, Dialect, ExportsKnown, Injection, Kind, Kinds, Language, Languages, Profile, Role, Rule,
+    Slot,
 };
 
 use super::Toolchains;
@@ -106,7 +107,14 @@ pub fn profile(
     });
     let level = family.level.map_or(0, Level::number);
     let marches = if level > 0 && is_compiler(facts) { toolchains.marches() } else { vec![] };
-    let profile = Profile { level, marches, injections: making.injections, rules, demote };
+    // Elsewhere no object is read for this.
+    let (exports, export_names) = if making.links_modules() {
+        (policy.exports.exports, policy.exports.names.clone())
+    } else {
+        Default::default()
+    };
+    let profile =
+        Profile { level, marches, injections: making.injections, rules, demote, exports, export_names };
     Ok(Compiled { profile, left_out: making.left_out })
 }
 
@@ -189,6 +197,9 @@ impl Making<'_> {
                 .compiler
                 .as_ref()
                 .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.compiler == *asked))
+            && when
+                .unwinding
+                .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.unwinding == asked))
             && when.machine.as_ref().is_none_or(|asked| *asked == self.family.target.machine)
     }
 
@@ -212,8 +223,15 @@ impl Making<'_> {
                 languages,
                 probes: true,
                 unless: None,
+                needs: None,
+                exports: ExportsKnown::Any,
             });
         }
+    }
+
+    /// Whether a shared library is a module for a run-time that must be told its exports.
+    fn links_modules(&self) -> bool {
+        self.injections.iter().any(|injection| injection.exports != ExportsKnown::Any)
     }
 
     fn leave_out(&mut self, rule: &str, what: impl Into<String>, why: impl Into<String>) {
@@ -264,6 +282,8 @@ impl Making<'_> {
             languages,
             probes: row.probes,
             unless: row.unless.map(|effect| effect.0),
+            needs: row.needs.map(|effect| effect.0),
+            exports: row.exports.0,
         });
     }
 
@@ -286,6 +306,8 @@ impl Making<'_> {
             languages,
             probes: flags.probes,
             unless: None,
+            needs: None,
+            exports: ExportsKnown::Any,
         });
     }
 
@@ -391,6 +413,7 @@ impl Making<'_> {
             effect: row.effect.0,
             value,
             pattern: !row.patterns.is_empty(),
+            repeated: row.repeated,
             level: row.level.0,
             action: row.action.get_ref().0,
             with: row.with.iter().flat_map(|flag| self.paths(&fill(flag.get_ref()))).collect(),

@@ -454,14 +454,15 @@ pub fn end(e: &End<'_>) -> Json {
     j
 }
 
-/// Describes those of the outputs that are ELF files or archives.
+/// Describes those of the outputs that are ELF files, WebAssembly or archives.
 fn made(j: &mut Json, outputs: &[Vec<u8>]) {
     let mut any = false;
     for path in outputs {
         let Some(content) = sys::Map::open(path) else { continue };
         let content = content.bytes();
         let facts = elf::facts(content);
-        if facts.is_none() && !content.starts_with(b"!<arch>\n") {
+        let wasm = content.starts_with(elf::WASM_MAGIC);
+        if facts.is_none() && !wasm && !content.starts_with(b"!<arch>\n") {
             continue;
         }
         if !any {
@@ -481,6 +482,9 @@ fn made(j: &mut Json, outputs: &[Vec<u8>]) {
                 j.field_hex("load", &digest);
             }
             j.field("machine", facts.machine.to_string().as_bytes());
+        }
+        if wasm {
+            j.field("machine", elf::WASM32.to_string().as_bytes());
         }
         j.close(b'}');
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::pyodide::Config;
 use crate::toolchain::cross::{Abi, Machine};
 
 /// A macro of `pyconfig.h` with its value on a machine; `None` leaves it undefined.
@@ -14,7 +15,7 @@ pub type Macro = (&'static str, Option<u32>);
 /// Every macro that depends on the machine.
 #[must_use]
 pub fn macros(machine: &Machine) -> Vec<Macro> {
-    let Abi { pointer, big_endian, long_double, va_list_is_array, time_t, max_align, unsigned_wchar } =
+    let Abi { pointer, big_endian, long_double, va_list_is_array, time_t, max_align, unsigned_wchar, .. } =
         machine.abi;
     let flag = |is: bool| is.then_some(1);
     let only = |names: &[&str]| flag(names.contains(&machine.name.as_str()));
@@ -98,9 +99,30 @@ pub fn names(text: &str) -> BTreeSet<&str> {
 #[must_use]
 pub fn rewrite(text: &str, macros: &[Macro]) -> String {
     let wanted: BTreeMap<&str, Option<u32>> = macros.iter().copied().collect();
+    each(text, |name, _| Some(wanted.get(name)?.map(|value| value.to_string())))
+}
+
+/// The text with the settings that a Python of the target was built with: these know better than any table what the
+/// target has. Sizes stay those of the machine, which the compiler that is there will assert.
+#[must_use]
+pub fn adopt(text: &str, config: &Config, machine: &Machine) -> String {
+    let sizes: BTreeSet<&str> = sizes(machine).into_iter().map(|(name, ..)| name).collect();
+    each(text, |name, line| {
+        if sizes.contains(name) {
+            return None;
+        }
+        // Autoconf defines these to 0 or 1; others it leaves undefined.
+        let zero = name.starts_with("HAVE_DECL_") || line.trim_end().ends_with(" 0");
+        config.defined(name, zero)
+    })
+}
+
+/// The text with each line that defines a macro, or leaves it undefined, as `meaning` has it: undefined for `Some(None)`,
+/// as it is for `None`.
+fn each(text: &str, meaning: impl Fn(&str, &str) -> Option<Option<String>>) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {
-        let rewritten = named(line).and_then(|name| Some((name, wanted.get(name)?)));
+        let rewritten = named(line).and_then(|name| Some((name, meaning(name, line)?)));
         match rewritten {
             Some((name, Some(value))) => {
                 // Writing to a string cannot fail.
@@ -166,6 +188,21 @@ mod tests {
         assert!(text.contains("# ifndef WORDS_BIGENDIAN\n#define WORDS_BIGENDIAN 1\n# endif\n"), "{text}");
         assert!(text.contains("#define HAVE_FORK 1\n") && !text.contains("NEW"), "{text}");
         assert_eq!(rewrite(&text, &macros), text);
+    }
+
+    #[test]
+    fn settings_of_a_python_for_the_target_stand_but_for_sizes() {
+        let toolchains = crate::toolchain::Toolchains::builtin().unwrap();
+        let topology = crate::topology::Topology::builtin().unwrap();
+        let machine = toolchains.machine(&topology.family("wasm32-emscripten").unwrap().target).unwrap();
+        let values = [("SIZEOF_LONG", 99), ("HAVE_FORK", 0), ("VA_LIST_IS_ARRAY", 7), ("HAVE_DECL_X", 0)];
+        let variables = values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let text = adopt(&format!("{TEXT}#define HAVE_DECL_X 1\n"), &Config { variables }, &machine);
+        assert!(text.contains("#define SIZEOF_LONG 8\n#define VA_LIST_IS_ARRAY 7\n"), "{text}");
+        assert!(
+            text.contains("/* #undef HAVE_FORK */\n#define PLATLIBDIR \"lib\"\n#define HAVE_DECL_X 0\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | [`header`] | a `pyconfig.h` for the target |
 //! | [`python`] | headers and sysconfig data of a Python for the target |
 //! | [`given`], `found`, [`details`] | a Python of the target that the user gives: looked for, and held against the family |
+//! | [`wasm`] | the Pyodide that a build for WebAssembly is for |
 //! | [`assumptions`] | what these say of C, asserted with the target's own compiler |
 //! | [`packages`] | headers and static libraries of packages such as numpy |
 //! | [`languages`] | in which languages a source is written |
@@ -30,6 +31,7 @@ pub mod python;
 pub mod runs;
 pub mod site;
 pub mod system;
+pub mod wasm;
 pub mod wheel;
 
 use std::ffi::{OsStr, OsString};
@@ -46,7 +48,7 @@ use super::{Event, Observer};
 use crate::environment as vars;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
-use crate::toolchain::cross::{Cross, DEFAULT_COMPILER};
+use crate::toolchain::cross::Cross;
 use crate::topology::Family;
 use system::{System, Wanted};
 
@@ -61,6 +63,8 @@ pub struct Order<'a> {
     pub libraries: &'a Wanted,
     /// Fetch nothing.
     pub offline: bool,
+    /// Build for an interface of WebAssembly with another Emscripten than its own.
+    pub allow_abi_mismatch: bool,
     /// The Python that builds.
     pub python: &'a Interpreter,
     /// A Python of the target: a folder, its interpreter, `debian`, or a sysroot's name; `None` to make one.
@@ -140,9 +144,6 @@ impl Kit {
 /// Prepares a build for a family's target.
 pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let toolchains = Toolchains::builtin()?;
-    let Some(tag) = order.family.platform_tag() else {
-        return Err(Error::usage(format!("the family `{}` names no C library", order.family.name)));
-    };
     if order.python.implementation != "cpython" {
         return Err(Error::usage(format!(
             "{} is {}, and a target Python is made of a CPython alone",
@@ -151,13 +152,25 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         ))
         .hint("name a CPython with --python"));
     }
-    let name = order.compiler.unwrap_or(DEFAULT_COMPILER);
+    let name = order.compiler.unwrap_or_else(|| toolchains.default_compiler(order.family));
+    toolchains.check_compiler(name, order.family)?;
     let package = compiler::provide(&toolchains, name, order.offline, order.python, order.log, observer)?;
     let mut cross =
         Cross::resolve(&toolchains, order.family, name, package.as_deref(), (order.path, order.area.root()))?;
     let places = places(order.area)?;
+    compiler::set_variables(&mut cross, package.as_deref(), &places.root);
+    let wasm = order.family.target.is_emscripten();
+    if wasm {
+        refuse_for_wasm(&order)?;
+    }
+    let wasm = wasm.then(|| wasm::prepare(&order, &mut cross, &places.root, observer)).transpose()?;
+    let tag = wasm.as_ref().map(|wasm| wasm.tag.clone()).or_else(|| order.family.platform_tag());
+    let Some(tag) = tag else {
+        return Err(Error::usage(format!("the family `{}` names no C library", order.family.name)));
+    };
 
     let facts = python::Facts::ask(order.environment, order.area)?;
+    let config = wasm.as_ref().map(|wasm| &wasm.config);
     let given = order.target_python.map(|named| {
         let (family, python, area) = (order.family, order.python, order.area);
         let wanted = given::Wanted { family, machine: &cross.machine, python, facts: &facts, area };
@@ -168,18 +181,25 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         Some(given) => given.parts.clone(),
         None => facts.parts(&cross.machine, &order.python.executable)?,
     };
-    let made = python::make(&parts, &cross.machine, &places.headers, &places.python)?;
+    let made = python::make(&parts, &cross.machine, config, (&places.headers, &places.python))?;
     cross.fill("python_headers", &facts.headers);
     cross.fill("python_libraries", &facts.libraries);
     cross.fill("target_headers", std::slice::from_ref(&places.headers));
 
-    compiler::set_caches(&mut cross, package.as_deref(), &places.root);
     let own = compiler::Own { cross: &cross, path: order.path, log: order.log };
     // What the user named may be wrong, and is looked at before anything that takes long.
     let system =
         system::prepare(order.libraries, order.family, own, &places.system, order.offline, observer)?;
     let root = system.as_ref().map(|system| system.root.as_path());
-    let runs = runs::prepare(order, &cross.machine, root, &places.root, observer)?;
+    let runs = match &wasm {
+        Some(_) => runs::Runs::default(),
+        None => runs::prepare(order, &cross.machine, root, &places.root, observer)?,
+    };
+    let runner = match (&wasm, &runs.emulator) {
+        (Some(wasm), _) => wasm.runner.iter().map(OsString::from).collect(),
+        (None, Some(emulator)) => emulator.command(),
+        (None, None) => Vec::new(),
+    };
     own.warm(package.as_deref(), order.source, &places.root, observer)?;
     observer.event(Event::Step("asserting what is assumed of the target"));
     let prefix = given.as_ref().map(|given| given.prefix.as_path());
@@ -204,15 +224,20 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         folder: &places.root,
         module_suffix: &made.suffix,
         runs: &runs,
+        runner: &runner,
+        modules: wasm.as_ref().and_then(|wasm| wasm.modules.as_deref()),
     })?;
-    let mut remarks = Vec::new();
+    let platform =
+        wasm.as_ref().map_or_else(|| format!("linux-{}", cross.machine.name), |wasm| wasm.platform.clone());
+    let mut remarks = wasm.as_ref().map(|wasm| wasm.warnings.clone()).unwrap_or_default();
     // The sysconfig data must also be found by a Python that looks at no variables.
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
         remarks.extend(packages::replace(&order, &cross.machine, &facts)?);
     }
-    let mut variables = build_variables(&made, &places, &files, &cross, order.environment);
+    let mut variables = build_variables(&made, &places, &files, platform, order.environment);
     variables.extend(runs.variables());
+    variables.extend(wasm.iter().map(|_| (vars::PYODIDE.into(), Some("1".into()))));
     variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
     let mut maps: Vec<(PathBuf, PathBuf)> =
         package.map(|folder| (folder, format!("/usr/src/{name}").into())).into_iter().collect();
@@ -240,6 +265,22 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     })
 }
 
+/// Options that have no meaning for WebAssembly.
+fn refuse_for_wasm(order: &Order<'_>) -> Result<()> {
+    let family = &order.family.name;
+    if order.target_python.is_some() {
+        return Err(Error::usage(format!(
+            "the target's Python of {family} is Pyodide's, and no other can be given"
+        ))
+        .hint("leave --target-python out; the Python that builds decides which Pyodide it is"));
+    }
+    if order.run_tests {
+        return Err(Error::usage(format!("QEMU runs no WebAssembly, which {family} is"))
+            .hint("leave --run-tests-with out: Meson and CMake run it by node, if that is on PATH"));
+    }
+    Ok(())
+}
+
 fn places(area: &WorkArea) -> Result<Places> {
     let root = area.target();
     area.emptied(&root)?;
@@ -261,12 +302,12 @@ fn build_variables(
     made: &python::Made,
     places: &Places,
     files: &files::Files,
-    cross: &Cross,
+    platform: String,
     environment: &Environment,
 ) -> Vec<(OsString, Option<OsString>)> {
     let mut all: Vec<(OsString, Option<OsString>)> = vec![
         (vars::_PYTHON_SYSCONFIGDATA_NAME.into(), Some(made.module.clone().into())),
-        (vars::_PYTHON_HOST_PLATFORM.into(), Some(format!("linux-{}", cross.machine.name).into())),
+        (vars::_PYTHON_HOST_PLATFORM.into(), Some(platform.into())),
         (vars::CMAKE_TOOLCHAIN_FILE.into(), Some(files.cmake.clone().into())),
         (vars::CONFIG_SITE.into(), Some(files.site.clone().into())),
         (vars::PYO3_CROSS_LIB_DIR.into(), Some(places.python.clone().into())),

@@ -19,6 +19,7 @@ use super::super::work::WorkArea;
 use super::super::{process, tree};
 use super::header;
 use crate::error::{Error, IoContext, Result};
+use crate::pyodide::Config;
 use crate::toolchain::cross::Machine;
 
 pub(super) const SCRIPT: &str = include_str!("../scripts/target_facts.py");
@@ -157,15 +158,22 @@ impl Made {
     }
 }
 
-/// Makes headers and sysconfig data for a machine.
-pub fn make(parts: &Parts, machine: &Machine, headers: &Path, folder: &Path) -> Result<Made> {
+/// Makes headers and sysconfig data for a machine, with the settings of a Python that there is for it, if there is one.
+pub fn make(
+    parts: &Parts,
+    machine: &Machine,
+    config: Option<&Config>,
+    (headers, folder): (&Path, &Path),
+) -> Result<Made> {
     tree::copy(&parts.headers, headers, &|_| false)?;
+    let adopted = config.map(|config| header::adopt(&parts.config_header, config, machine));
+    let config_header = adopted.as_ref().unwrap_or(&parts.config_header);
     let path = headers.join("pyconfig.h");
     // The copy may be read-only, as the original is.
     drop(fs::remove_file(&path));
-    fs::write(&path, &parts.config_header).context("writing", &path)?;
+    fs::write(&path, config_header).context("writing", &path)?;
 
-    let mut variables: BTreeMap<String, Value> = header::variables(&parts.config_header)
+    let mut variables: BTreeMap<String, Value> = header::variables(config_header)
         .into_iter()
         .map(|(name, value)| {
             let number = value.parse::<i64>().ok();
@@ -176,6 +184,10 @@ pub fn make(parts: &Parts, machine: &Machine, headers: &Path, folder: &Path) -> 
         let portable = value.as_str().map(|text| json!(without_the_build(text)));
         (name.clone(), portable.unwrap_or_else(|| value.clone()))
     }));
+    let known = config.iter().flat_map(|config| &config.variables);
+    for (name, value) in known.filter(|(name, _)| parts.variables.contains_key(*name)) {
+        variables.insert(name.clone(), value.clone());
+    }
     let flags = variables.get("CFLAGS").and_then(Value::as_str).unwrap_or_default().to_owned();
     let include = headers.to_string_lossy().into_owned();
     for (name, value) in [
@@ -198,7 +210,7 @@ pub fn make(parts: &Parts, machine: &Machine, headers: &Path, folder: &Path) -> 
         ("LIBDIR", "/usr/lib"),
         // Extension modules for many installations of Python link no libpython.
         ("LIBPYTHON", ""),
-        ("MACHDEP", "linux"),
+        ("MACHDEP", &machine.system),
         ("MULTIARCH", &machine.multiarch),
         ("NM", "nm"),
         ("PY_CFLAGS", &flags),
@@ -215,7 +227,7 @@ pub fn make(parts: &Parts, machine: &Machine, headers: &Path, folder: &Path) -> 
     for name in ["ANDROID_API_LEVEL", "Py_ENABLE_SHARED"] {
         variables.insert(name.to_owned(), json!(0));
     }
-    let module = format!("_sysconfigdata_{}_linux_{}", parts.abiflags, machine.multiarch);
+    let module = format!("_sysconfigdata_{}_{}_{}", parts.abiflags, machine.system, machine.multiarch);
     let file = folder.join(format!("{module}.py"));
     fs::write(&file, rendered(&variables)).context("writing", &file)?;
     Ok(Made { module, file, suffix: parts.suffix.clone() })

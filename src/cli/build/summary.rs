@@ -59,8 +59,9 @@ fn print(family: &FamilyReport) {
         anstream::println!("  rejected  {}", path.display());
     }
     if family.wheel.is_some() || family.rejected.is_some() {
+        let files = if family.wasm { "WebAssembly modules" } else { "ELF files" };
         anstream::println!(
-            "  audit     {} of {} ELF files made by a recorded call",
+            "  audit     {} of {} {files} made by a recorded call",
             family.traced,
             family.elf_files
         );
