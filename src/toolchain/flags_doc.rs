@@ -48,7 +48,19 @@ fn injections(toolchains: &Toolchains, doc: &mut String) {
     );
     table(
         doc,
-        &["rule", "when", "tools", "arguments", "slot", "calls", "languages", "probes", "only if", "not if", "why"],
+        &[
+            "rule",
+            "when",
+            "tools",
+            "arguments",
+            "slot",
+            "calls",
+            "languages",
+            "probes",
+            "only if",
+            "not if",
+            "why",
+        ],
     );
     for row in &toolchains.injections {
         row_of(
