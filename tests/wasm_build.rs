@@ -42,7 +42,7 @@ esac
 const DATA: &str = r#"
 build_time_vars = {
     "CFLAGS": "-O2 -g0 -DPYODIDE_FLAG", "PYODIDE_ABI_VERSION": "2024_0", "SIZEOF_LONG": 4, "HAVE_FORK": 0,
-    "HAVE_GCC_UINT128_T": 1, "HAVE_DECL_RTLD_LAZY": 0,
+    "AR": f"{__name__}/ar", "HAVE_GCC_UINT128_T": 1, "HAVE_DECL_RTLD_LAZY": 0,
 }
 "#;
 
