@@ -1,6 +1,6 @@
 # Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
 
-.PHONY: help build demo test lint corpus corpus-wheels bench bench-cross bench-wheel fuzz docs setup setup-test clean
+.PHONY: help build demo test lint corpus corpus-cross corpus-wasm corpus-wheels bench bench-cross bench-wheel fuzz docs setup setup-test clean
 
 MUSL := $(shell uname -m)-unknown-linux-musl
 BIN := target/release/crosswheel
@@ -34,6 +34,12 @@ lint: setup ## Format, lints, licences and advisories
 
 corpus: build setup-test ## Build fifteen real packages with and without the shim (an hour or two)
 	$(PYTHON) tests/corpus/run.py --crosswheel $(BIN)
+
+corpus-cross: build setup-test ## Build twenty real packages for other machines, and run them under qemu (an hour): CROSS='--runs s390x'
+	$(PYTHON) tests/corpus/cross/run.py --crosswheel $(BIN) $(CROSS)
+
+corpus-wasm: build setup-test ## Build real packages for WebAssembly, and run them in node (minutes; fetches Pyodide)
+	$(PYTHON) tests/corpus/wasm/run.py --crosswheel $(BIN)
 
 corpus-wheels: build setup-test ## Verify and retag seventy real wheels, which are downloaded (three gigabytes)
 	target/wheel-tools/bin/python tests/corpus/wheels/run.py --crosswheel $(BIN)

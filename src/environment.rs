@@ -45,9 +45,11 @@ macro_rules! variables {
 variables! {
     AR: Both, "The archiver: a path in it is replaced by a name in the shim folder.";
     AS: Both, "The assembler, likewise.";
+    CARGO_BUILD_TARGET: Set, "In a cross build: the target as rustc names it. With it go CARGO_TARGET_*_LINKER, and CC_*, CXX_* and AR_* with that name.";
     CC: Both, "The C compiler, with a launcher and flags if need be: a path in it is replaced by a name in the shim folder.";
     CC_FOR_BUILD: Set, "In a cross build: this machine's own C compiler, for what a build makes to run itself.";
     CI: Read, "Set to anything: no live line, which would fill a log.";
+    CMAKE_CROSSCOMPILING_EMULATOR: Set, "By `run` and `env` with --run-tests-with: by what CMake runs programs of the target.";
     CMAKE_CXX_COMPILER_LAUNCHER: Both, "CMake's launcher for C++: a path in it is replaced by a name in the shim folder.";
     CMAKE_C_COMPILER_LAUNCHER: Both, "CMake's launcher for C, likewise.";
     CMAKE_Fortran_COMPILER_LAUNCHER: Both, "CMake's launcher for Fortran, likewise.";
@@ -68,6 +70,8 @@ variables! {
     GITHUB_PATH: Read, "File to which `env --shell github` appends the shim folder.";
     HIPCC: Both, "The HIP compiler: a path in it is replaced by a name in the shim folder.";
     HOME: Read, "Where `.cache/crosswheel` is, if XDG_CACHE_HOME does not say.";
+    HOST_CC: Set, "In a cross build: this machine's own C compiler, for Rust's build scripts.";
+    HOST_CXX: Set, "Likewise, for C++.";
     LD: Both, "The linker, likewise.";
     LDCXXSHARED: Both, "The command by which setuptools links C++ extensions, likewise; also set where Python's own names a path.";
     LDSHARED: Both, "The command by which setuptools links extensions, likewise; also set where Python's own names a path.";
@@ -80,17 +84,22 @@ variables! {
     OBJCOPY: Both, "The object copier: a path in it is replaced by a name in the shim folder.";
     PATH: Both, "Where tools are found. The shim folder goes first; those of other sessions are taken out.";
     PIP_USER: Set, "To 0 while build dependencies are installed: an isolated environment has no user's folder.";
+    PKG_CONFIG: Set, "In a cross build: the name of pkg-config, which is then found on PATH.";
     PKG_CONFIG_LIBDIR: Set, "In a cross build: where the target's libraries describe themselves, so that those of this machine are not found.";
     PKG_CONFIG_PATH: Set, "Taken out in a cross build.";
     PKG_CONFIG_SYSROOT_DIR: Set, "Taken out in a cross build.";
+    PYO3_CROSS_LIB_DIR: Set, "In a cross build: the folder of the target's sysconfig data, for extension modules in Rust.";
+    PYODIDE: Set, "To 1 in a build for WebAssembly: packages ask for it.";
     PYTHONHASHSEED: Set, "To 0 in a reproducible build, so that sets have the same order twice.";
     PYTHONHOME: Set, "Taken out in an isolated build, and for a test of a wheel.";
     PYTHONPATH: Both, "Taken out in an isolated build, and for a test of a wheel: what it names is not isolated. In a cross build, the folder of the target's sysconfig data goes in front.";
+    QEMU_LD_PREFIX: Set, "With --run-tests-with qemu: where programs of the target find their libraries.";
     RANLIB: Both, "The archive indexer: a path in it is replaced by a name in the shim folder.";
     SOURCE_DATE_EPOCH: Both, "The time that goes into products, so that two builds give the same bytes.";
     STRIP: Both, "The symbol remover: a path in it is replaced by a name in the shim folder.";
     TERM: Read, "`dumb`: no live line.";
     TMPDIR: Both, "Folder of temporary files, by which probes are known. The work area of `build` is made in it, and the build's own lies in the work area.";
+    TZ: Set, "UTC, so that times of files look the same everywhere.";
     VIRTUAL_ENV: Set, "The isolated environment of a build, or of a test of a wheel.";
     XDG_CACHE_HOME: Read, "Where `crosswheel` keeps what can be made again: sdists, compilers, plans for `explain`, target Pythons and sysroots.";
     _PYTHON_HOST_PLATFORM: Set, "In a cross build: the target's platform, which ends up in the wheel's tag.";

@@ -9,6 +9,8 @@
 //! | [`elf`] | what an ELF file says of itself |
 //! | [`gpu`] | AMD GPU code in files: code objects and their targets |
 //! | [`audit`] | a wheel held against the record |
+//! | [`wasm`] | what a WebAssembly file says of itself |
+//! | [`pyodide`] | the Python of WebAssembly: its settings, and wheels tested on it in node |
 //! | [`target`] | Pythons, libraries and emulators of other machines; wheels tested on them |
 //! | [`wheel`] | wheels: names, archives, RECORD; tags and metadata changed, content verified |
 //! | [`cli`] | one file a verb; prints, never decides |
@@ -34,8 +36,10 @@ pub mod gpu;
 pub mod hex;
 pub mod lock;
 pub mod process;
+pub mod pyodide;
 pub mod source;
 pub mod target;
 pub mod toolchain;
 pub mod topology;
+pub mod wasm;
 pub mod wheel;

@@ -13,6 +13,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::error::{Error, Exit, Result};
+use crate::target::namespace::Namespace;
 use crate::toolchain::ask;
 
 /// Signals by which a user ends a build.
@@ -24,13 +25,19 @@ static RUNNING: AtomicI32 = AtomicI32::new(0);
 /// A signal that came while the command was starting and could not be sent on yet; 0 if none did.
 static EARLY: AtomicI32 = AtomicI32::new(0);
 
-/// Runs a command to its end, with these variables set or taken away.
-pub fn run(command: &[OsString], environment: &[(OsString, Option<OsString>)]) -> Result<ExitStatus> {
+/// Runs a command to its end, with these variables set or taken away, in a namespace if one is given.
+pub fn run(
+    command: &[OsString],
+    environment: &[(OsString, Option<OsString>)],
+    namespace: Option<&Namespace>,
+) -> Result<ExitStatus> {
     let Some((program, args)) = command.split_first() else {
         return Err(Error::usage("there is no command to run"));
     };
     let mut child = Command::new(program);
     child.args(args);
+    // A namespace that cannot be made was told of before, by its `probe`.
+    let _entry = namespace.map(|namespace| namespace.enclose(&mut child)).transpose()?;
     for (name, value) in environment {
         match value {
             Some(value) => child.env(name, value),

@@ -4,6 +4,7 @@
 mod build_support;
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use build_support::{Home, Ran};
@@ -60,22 +61,49 @@ fn a_wheel_for_another_machine_is_built_with_its_headers_and_gets_its_tag() {
     }
 }
 
-#[test]
-fn two_cross_builds_in_different_folders_give_the_same_bytes() {
-    let (one, two) = (Home::new(), Home::new());
-    one.package("pkg", EXTENSION);
-    two.package("deep/er/other", EXTENSION);
-    let long = two.path("a-much-longer-temporary-folder");
-    fs::create_dir(&long).expect("made");
-    let args = ["--family", FAMILY, "--out", "out", "--compiler", "gcc", "--no-isolation"];
-    let mut first = one.crosswheel(&[&["build", "./pkg"][..], &args].concat());
-    let mut second = two.crosswheel(&[&["build", "deep/er/other"][..], &args].concat());
-    second.env("TMPDIR", long);
-    for command in [&mut first, &mut second] {
-        assert!(command.env("SOURCE_DATE_EPOCH", "1700000000").status().expect("started").success());
+/// One of two builds of the same source distribution: the other is made on another day, in a deeper folder, with another
+/// home, time zone and umask, and its source has been downloaded anew.
+fn wheel_of(sdist: &Path, another_day: bool, more: &[&str]) -> Vec<u8> {
+    let home = Home::new();
+    let own = home.path("tiny-1.0.tar.gz");
+    fs::copy(sdist, &own).expect("copied");
+    let out = if another_day { "some/where/else" } else { "out" };
+    let args = ["--family", FAMILY, "--out", out, "--compiler", "gcc"];
+    let mut command = home.crosswheel(&[&["build", "tiny-1.0.tar.gz"][..], &args, more].concat());
+    if another_day {
+        let mut outer = Command::new("faketime");
+        outer.args(["-f", "+400d", "sh", "-c", "umask 077; exec \"$@\"", "sh"]);
+        outer.arg(command.get_program()).args(command.get_args()).current_dir(home.dir.path());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => outer.env(name, value),
+                None => outer.env_remove(name),
+            };
+        }
+        let long = home.path("a-much-longer-temporary-folder/with another");
+        fs::create_dir_all(&long).expect("made");
+        // Files of the archive keep their times, which faketime would shift as well.
+        outer.env("NO_FAKE_STAT", "1").env("TMPDIR", &long).env("HOME", &long).env("TZ", "Pacific/Auckland");
+        command = outer;
     }
-    let wheel = |home: &Home| fs::read(home.path(&format!("out/{FAMILY}/{WHEEL}"))).expect("a wheel");
-    assert!(wheel(&one) == wheel(&two), "the wheels differ");
+    Ran::from(command.output().expect("started")).good();
+    fs::read(home.path(&format!("{out}/{FAMILY}/{WHEEL}"))).expect("a wheel")
+}
+
+#[test]
+fn two_cross_builds_on_different_days_and_in_different_folders_give_identical_bytes() {
+    let home = Home::new();
+    home.package("tiny-1.0", EXTENSION);
+    let names = "#include <assert.h>\nint at(int n) { assert(n); return n; }\n\
+                 const char *when = __DATE__ __TIME__ __TIMESTAMP__, *place = __FILE__;\n";
+    home.write("tiny-1.0/ext.c", &format!("{MODULE}{names}"));
+    let tar = ["-czf", "tiny-1.0.tar.gz", "--mtime=2024-05-06 07:08:09Z", "tiny-1.0"];
+    assert!(Command::new("tar").args(tar).current_dir(home.dir.path()).status().expect("tar").success());
+    let sdist = home.path("tiny-1.0.tar.gz");
+    assert!(wheel_of(&sdist, false, &[]) == wheel_of(&sdist, true, &[]), "the wheels differ");
+    // The days and the folders make a difference, unless it is taken care of.
+    let as_it_is = ["--no-reproducible"];
+    assert!(wheel_of(&sdist, false, &as_it_is) != wheel_of(&sdist, true, &as_it_is), "nothing was tested");
 }
 
 #[test]

@@ -7,7 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crosswheel::build::cross::compiler::Own;
+use crosswheel::build::{Event, Observer};
 use crosswheel::toolchain::Toolchains;
+use crosswheel::toolchain::cross::Cross;
+use crosswheel::topology::Topology;
 use tempfile::TempDir;
 
 /// Says what it is as zig's clang does, and prints all other calls, a word a line.
@@ -286,4 +290,34 @@ fn without_the_package_nothing_is_fetched_offline_and_a_wrong_one_is_told() {
         told.contains("--offline fetches nothing") && told.contains("run once without --offline"),
         "{told}"
     );
+}
+
+/// Nobody watches.
+struct Blind;
+
+impl Observer for Blind {
+    fn event(&mut self, _: Event<'_>) {}
+}
+
+#[test]
+fn zig_is_warmed_for_the_links_that_builds_make() {
+    let shop = Shop::new();
+    let toolchains = Toolchains::builtin().unwrap();
+    let family = Topology::find(&shop.at("work")).unwrap().family(FAMILY).unwrap();
+    let folder = shop
+        .at("cache/crosswheel/compilers")
+        .join(toolchains.cross_package("zig").unwrap().unwrap().folder());
+    let (path, log) = (shop.at("tools").into_os_string(), shop.at("work/warm.log"));
+    let cross =
+        Cross::resolve(&toolchains, &family, "zig", Some(&folder), (&path, &shop.at("work"))).unwrap();
+    let own = Own { cross: &cross, path: &path, log: &log };
+    let warm = || own.warm(Some(&folder), &shop.at("work"), &shop.at("work"), &mut Blind).unwrap();
+    warm();
+    let said = fs::read_to_string(&log).unwrap();
+    let link = shop.gets(FAMILY, "cc -shared a.o -o a.so");
+    for word in link.split(' ').filter(|word| !word.starts_with("a.")) {
+        assert!(said.lines().any(|line| line == word), "{word} is not in {said}");
+    }
+    warm();
+    assert_eq!(fs::read_to_string(&log).unwrap(), said, "it is done once");
 }

@@ -18,6 +18,7 @@ need ninja ninja-build
 need make make
 need pkg-config pkg-config
 need fish fish
+need faketime faketime
 need valgrind valgrind
 need readelf binutils
 need cmake cmake
@@ -31,6 +32,8 @@ need unzip unzip
 need gpg gnupg
 need gpgv gpgv
 need qemu-aarch64-static qemu-user-static
+need emcc emscripten
+need node nodejs
 need chromium chromium
 need chromedriver chromium-driver
 [ -e /usr/include/python3.11/Python.h ] || missing="$missing python3-dev"
@@ -50,11 +53,18 @@ python3 -m pip --version >/dev/null 2>&1 || { echo "error: python3 has no pip" >
 
 # Python's own tools for wheels, against which ours are held, in an environment of their own.
 tools=${CARGO_TARGET_DIR:-"$(dirname "$0")/../target"}/wheel-tools
-imports='import auditwheel, cyclonedx, installer, jsonschema, packaging, referencing'
+imports='import auditwheel, cyclonedx, installer, jsonschema, packaging, pyodide_build, referencing'
 if ! { "$tools/bin/wheel" version && "$tools/bin/python" -c "$imports" && "$tools/bin/uv" --version &&
     "$tools/bin/twine" --version &&
     "$tools/bin/meson" --version; } >/dev/null 2>&1; then
     python3 -m venv "$tools"
     "$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'wheel>=0.46' auditwheel==6.8.2 installer packaging \
         jsonschema 'cyclonedx-python-lib[validation]' uv twine meson-python
+    # One module of it is used, which needs nothing else and runs on older Pythons than the rest.
+    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python pyodide-build==0.39.2
+fi
+
+# Extension modules in Rust for another machine.
+if command -v rustup >/dev/null 2>&1; then
+    rustup target list --installed | grep -qx aarch64-unknown-linux-gnu || rustup --quiet target add aarch64-unknown-linux-gnu
 fi

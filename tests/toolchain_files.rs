@@ -72,7 +72,11 @@ fn every_fault_is_refused_with_its_place_and_a_caret() {
         (format!("{rule}effect = \"march\"\naction = \"refuse\"\n"), "6:10: `refuse` needs a `hint`"),
         (
             format!("{rule}effect = \"march\"\naction = \"drop\"\nwith = [\"-x\"]\n"),
-            "6:10: `with` goes with the action `replace` alone",
+            "6:10: `with` goes with the actions `replace` and `answer` alone",
+        ),
+        (
+            format!("{rule}effect = \"march\"\naction = \"answer\"\nwith = [\"x\"]\n"),
+            "6:10: `answer` needs `with`, and is for the effect `query`",
         ),
         (
             format!("{rule}effect = \"march\"\naction = \"replace\"\nwith = [\"-march={{levl}}\"]\n"),

@@ -32,7 +32,7 @@ fn the_built_in_topology_holds_the_host_and_three_cpu_levels_of_it() {
     let topology = Topology::builtin().expect("sound");
     let families: Vec<_> = topology
         .families()
-        .filter(|f| f.libc_version.is_none())
+        .filter(|f| !f.is_cross())
         .map(|f| (f.name.as_str(), f.level.map(Level::number)))
         .collect();
     assert_eq!(
@@ -135,6 +135,11 @@ fn every_fault_is_refused_with_its_place_and_a_caret() {
         ("[policies.p]\nwerror = \"add\"\n", "2:10: werror = \"add\" with nothing to add"),
         ("[policies.p]\nwerror_flags = \"x\"\n", "2:16: invalid type: string \"x\", expected a sequence"),
         ("[policies.p]\nwerror_flags = [\"-Werror=x\"]\n", "2:17: `-Werror=x` is no name of a warning"),
+        (
+            "[policies.p]\nexports = \"pyinnit\"\n",
+            "2:11: unknown choice of exports `pyinnit`; did you mean `pyinit`?",
+        ),
+        ("[policies.p]\nexports = [\"a,b\"]\n", "2:11: `a,b` is no name of a symbol"),
         ("[[policies.p.flags]]\nflags = []\nwhy = \"w\"\n", "2:9: an empty list of flags"),
         ("[[policies.p.flags]]\nflags = [\"a\"]\nwhy = \"w\"\n", "2:10: `a` is no option"),
         ("[[policies.p.flags]]\nflags = [\"-a\"]\nwhy = \" \"\n", "3:7: a reason must be given"),

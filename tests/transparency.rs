@@ -37,5 +37,7 @@ fn what_real_packages_are_built_into_does_not_change_under_the_shim() {
 
 #[test]
 fn the_comparisons_find_what_differs() {
-    python(&["-m", "unittest", "discover", "--start-directory", "tests/corpus"]);
+    for folder in ["tests/corpus", "tests/corpus/cross"] {
+        python(&["-m", "unittest", "discover", "--start-directory", folder]);
+    }
 }

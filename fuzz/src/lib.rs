@@ -128,6 +128,7 @@ fn profile() -> Profile {
         hint: "wait".into(),
         effect: *effect,
         pattern: false,
+        repeated: false,
         value: None,
         level: *level,
         action: *action,
@@ -144,6 +145,8 @@ fn profile() -> Profile {
         languages: Languages::NONE,
         probes: false,
         unless: Some(Effect::RandomSeed),
+        needs: None,
+        exports: ExportsKnown::Any,
     });
     Profile {
         level: 3,
@@ -156,5 +159,6 @@ fn profile() -> Profile {
             flags: vec![b"-Wno-error".to_vec()],
             each: b"-Wno-error=".to_vec(),
         }),
+        ..Profile::default()
     }
 }

@@ -5,6 +5,7 @@ use crosswheel_shim::plan::Role;
 
 use crate::capture::Session;
 use crate::elf;
+use crate::toolchain::cross::BUILD_COMPILERS;
 use crate::topology::{Family, Level};
 
 /// What is expected of every ELF file.
@@ -14,6 +15,8 @@ pub struct Expected {
     pub machine: Option<Machine>,
     /// The x86-64 level of the family; `None` if it has none.
     pub level: Option<u8>,
+    /// Whether it is for other systems than the one that builds, on which no folder of this one means anything.
+    pub elsewhere: bool,
 }
 
 impl Expected {
@@ -23,7 +26,8 @@ impl Expected {
         // For the host, the compiler knows better than a name such as `powerpc64`, of two byte orders.
         let named = || elf::of_triple(&family.target.machine);
         let machine = if family.target.is_host() { Self::of(session).machine } else { named() };
-        Self { machine, level: family.level.map(Level::number) }
+        let elsewhere = family.libc_version.is_some() || Self::of(session).elsewhere;
+        Self { machine, level: family.level.map(Level::number), elsewhere }
     }
 
     /// What a session was set up for, by its own words: the level in the family's name, and the machine
@@ -38,7 +42,10 @@ impl Expected {
         let triple = plain.or_else(|| compilers().next()).and_then(|tool| tool.machine.as_deref());
         let machine =
             if level.is_some() { elf::of_triple("x86_64") } else { triple.and_then(elf::of_triple) };
-        Self { machine, level }
+        // Only a cross compiler leaves this machine's own a name.
+        let own = |name: &str| BUILD_COMPILERS.iter().any(|(build, ..)| *build == name);
+        let elsewhere = session.tools.iter().any(|tool| own(&tool.name));
+        Self { machine, level, elsewhere }
     }
 }
 
@@ -50,6 +57,12 @@ pub(super) fn platforms(wheel: &str) -> Option<Vec<&str>> {
 
 /// The machine of a platform tag; `None` for `any`, and where none is named that is known.
 pub(crate) fn of_platform(tag: &str) -> Option<Machine> {
+    // PEP 776 and 783: `emscripten_3_1_58_wasm32`, `pyodide_2024_0_wasm32`, `pyemscripten_2026_0_wasm32`.
+    let emscripten =
+        ["emscripten_", "pyodide_", "pyemscripten_"].iter().any(|prefix| tag.starts_with(prefix));
+    if emscripten {
+        return elf::of_triple(tag.rsplit('_').next().unwrap_or_default());
+    }
     let rest = tag.strip_prefix("linux_").or_else(|| {
         let versioned = ["manylinux_", "musllinux_"].iter().find_map(|prefix| tag.strip_prefix(prefix));
         let legacy = ["manylinux1_", "manylinux2010_", "manylinux2014_"]
@@ -72,6 +85,8 @@ mod tests {
             ("manylinux2014_aarch64", Some("aarch64")),
             ("musllinux_1_2_armv7l", Some("armv7l")),
             ("manylinux1_i686", Some("i686")),
+            ("emscripten_3_1_58_wasm32", Some("wasm32")),
+            ("pyodide_2024_0_wasm32", Some("wasm32")),
             ("any", None),
             ("macosx_11_0_arm64", None),
             ("manylinux_2_17", None),

@@ -12,8 +12,12 @@ codes! {
     Untraced = "untraced", Fault;
     /// It is for another machine than was asked for.
     WrongMachine = "wrong-machine", Fault;
+    /// WebAssembly that no Python can load.
+    NoSideModule = "no-side-module", Fault;
     /// The wheel's name promises another machine.
     WrongTag = "wrong-tag", Fault;
+    /// The loader would look for its libraries in folders of the machine that built it.
+    HostRpath = "host-rpath", Fault;
     /// The loader would refuse it on processors of the family.
     HigherLevel = "higher-level", Fault;
     /// A part of it was made by a compiler that went past the shim.

@@ -280,6 +280,8 @@ impl<'l> Walk<'_, 'l> {
         }
         let elsewhere = DEPENDENCIES.iter().any(|folder| text.starts_with(folder))
             || INSTALLED.iter().any(|folder| text.contains(folder));
+        let sysroot = self.lineage.log.session.sysroot.path();
+        let elsewhere = elsewhere || (!sysroot.as_os_str().is_empty() && path.starts_with(sysroot));
         self.parts.push(if elsewhere {
             Part::Dependency(path.clone())
         } else {

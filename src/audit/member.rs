@@ -1,8 +1,9 @@
-//! The bytes of a wheel's members. An ELF file and a static library are known by their magic, not by their name, and
+//! The bytes of a wheel's members. ELF files, WebAssembly and static libraries are known by their magic, not by their name, and
 //! read whole; anything else passes by in pieces, so that a wheel's data never fills the memory.
 
 use std::io::{self, Read};
 
+use crosswheel_shim::elf::WASM_MAGIC;
 use regex::bytes::Regex;
 
 /// The path that no member may hold.
@@ -28,7 +29,7 @@ impl Needle {
 /// What was seen in a member.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// All of it, if it is an ELF file or a static library.
+    /// All of it, if it is an ELF file, WebAssembly or a static library.
     pub(super) binary: Option<Binary>,
     /// Where the path is, such as `on line 3`.
     pub(super) leak: Option<String>,
@@ -38,6 +39,7 @@ pub(super) struct Scan {
 #[derive(Debug)]
 pub(super) enum Binary {
     Elf(Vec<u8>),
+    Wasm(Vec<u8>),
     /// As `ar` makes it; a thin one holds no code.
     Archive(Vec<u8>),
 }
@@ -46,6 +48,8 @@ pub(super) enum Binary {
 fn kind(start: &[u8]) -> Option<fn(Vec<u8>) -> Binary> {
     if start.starts_with(b"\x7fELF") {
         Some(Binary::Elf)
+    } else if start.starts_with(WASM_MAGIC) {
+        Some(Binary::Wasm)
     } else if start.starts_with(b"!<arch>\n") {
         Some(Binary::Archive)
     } else {

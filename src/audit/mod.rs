@@ -1,4 +1,4 @@
-//! Holds wheels against the record of their build. Every ELF file in a wheel must have been made by a call
+//! Holds wheels against the record of their build. Every ELF file and side module of WebAssembly in a wheel must have been made by a call
 //! that went through the shim, and be for the machine that was asked for; nothing may name the shim
 //! folder, which is gone when the wheel is used. The audit reads; it mends nothing, and what it cannot
 //! decide it says instead of passing it.
@@ -18,12 +18,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crosswheel_shim::elf::{self as shim_elf, Machine};
+use crosswheel_shim::elf::{self as shim_elf, Machine, WASM32};
 
 use crate::capture::{Call, Log};
 use crate::elf::{self, Marks};
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
+use crate::wasm;
 
 pub mod expect;
 pub mod finding;
@@ -173,6 +174,7 @@ impl Wheel<'_> {
             Ok(scan) => {
                 self.leak(name, &scan);
                 match &scan.binary {
+                    Some(Binary::Wasm(bytes)) => return self.wasm(name, bytes),
                     Some(Binary::Elf(bytes)) => self.elf(name, bytes),
                     Some(Binary::Archive(bytes)) => self.archive(name, bytes),
                     None => {}
@@ -217,12 +219,43 @@ impl Wheel<'_> {
         let traced = self.index.trace(bytes, &facts).or_else(|| self.index.object(member, bytes, &facts));
         self.checked(member, elf::name(facts.machine), marks.isa, traced);
         self.machine(member, "", facts.machine);
+        self.rpath(member, bytes, traced.map(|(call, _)| call));
         if traced.is_none() {
             let (code, what, hint) = self.index.untraced(member, &facts, &marks, self.expected);
             self.find(code, Some(member), what, hint);
         } else if facts.e_type != shim_elf::ET_REL {
             self.level(member, marks.isa);
         }
+    }
+
+    /// WebAssembly; whether it is code of the wheel and not a file that the package only carries.
+    fn wasm(&mut self, member: &str, bytes: &[u8]) -> bool {
+        let library = Path::new(member).extension().is_some_and(|ending| ending == "so");
+        let kind = wasm::kind(bytes);
+        let asked = self.expected.machine == Some(WASM32);
+        if !library && (!asked || kind != Some(wasm::Kind::Side)) {
+            return false;
+        }
+        let Some(kind) = kind else {
+            let hint = "see how it comes into the wheel; it may be cut short";
+            self.find(Code::Unreadable, Some(member), "begins like WebAssembly and is none", hint);
+            return true;
+        };
+        let traced = self.index.whole(bytes);
+        self.checked(member, elf::name(WASM32), None, traced);
+        self.machine(member, "", WASM32);
+        if asked && kind != wasm::Kind::Side {
+            let what =
+                "is no side module (it does not begin with the section dylink.0), so no Python can load it";
+            let hint =
+                "link it with -sSIDE_MODULE; `crosswheel log show` of its call tells what was asked for";
+            self.find(Code::NoSideModule, Some(member), what, hint);
+        }
+        if traced.is_none() {
+            let hint = self.index.origin(member.rsplit('/').next().unwrap_or(member));
+            self.find(Code::Untraced, Some(member), "was not made by a recorded call", hint);
+        }
+        true
     }
 
     /// A static library: each object in it is for the machine, and a recorded call made it as it is.
@@ -273,6 +306,28 @@ impl Wheel<'_> {
             what,
             "if it was built, see its call with `crosswheel log ls --output`; if not, it came with the source",
         );
+    }
+
+    /// Folders in which the loader looks for libraries. Elsewhere only those beside the file itself mean anything.
+    fn rpath(&mut self, member: &str, bytes: &[u8], call: Option<&Call>) {
+        let Some(dynamic) = elf::Dynamic::read(bytes).filter(|_| self.expected.elsewhere) else { return };
+        for (name, folders) in [("RPATH", dynamic.rpath), ("RUNPATH", dynamic.runpath)] {
+            let beside = |folder: &&String| folder.starts_with("$ORIGIN") || folder.starts_with("${ORIGIN}");
+            let others: Vec<&str> = folders.iter().filter(|one| !beside(one)).map(String::as_str).collect();
+            if others.is_empty() {
+                continue;
+            }
+            self.find(
+                Code::HostRpath,
+                Some(member),
+                format!("has the loader look in {}, a folder of the machine that built it ({name})", others.join(":")),
+                format!(
+                    "a `-rpath` or `-R` of its link{} put it there, from the package's build (runtime_library_dirs, \
+                     link_args, INSTALL_RPATH) or from your LDFLAGS; take it out, or let it be $ORIGIN",
+                    call.map_or_else(String::new, |call| format!(" (`crosswheel log show {}`)", call.id))
+                ),
+            );
+        }
     }
 
     /// What it was linked from.

@@ -178,6 +178,11 @@ impl<'l> Index<'l> {
                     repaired, or build that library too"
                 .into();
         }
+        self.origin(name)
+    }
+
+    /// Where a file of this name may have come from, if its content tells nothing.
+    pub(super) fn origin(&self, name: &str) -> String {
         if let Some(call) = self.maker(name) {
             return format!(
                 "call {} made a file of this name, and this is not it: it was changed afterwards by a tool outside \

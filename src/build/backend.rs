@@ -12,6 +12,7 @@ use super::isolation::Environment;
 use super::process;
 use super::work::WorkArea;
 use crate::error::{Error, IoContext, Result};
+use crate::target::namespace::{Entry, Namespace};
 
 const SCRIPT: &str = include_str!("scripts/hooks.py");
 
@@ -97,6 +98,8 @@ pub struct Runner<'a> {
     pub umask: Option<u32>,
     /// Output of the hooks goes here.
     pub log: &'a Path,
+    /// In what they run, so that the kernel runs programs of the target.
+    pub namespace: Option<&'a Namespace>,
 }
 
 #[derive(Deserialize)]
@@ -193,7 +196,14 @@ impl Runner<'_> {
                 None => command.env_remove(name),
             };
         }
-        let status = process::run_logged(&mut command, self.log, tick)?;
+        let entry = self.namespace.map(|namespace| namespace.enclose(&mut command)).transpose()?;
+        let ran = process::run_logged(&mut command, self.log, tick);
+        // The helper of the namespace waits for the command's end of its line.
+        drop(command);
+        let status = match (ran, entry) {
+            (Ok(status), _) => status,
+            (Err(error), entry) => return Err(entry.and_then(Entry::failure).unwrap_or(error)),
+        };
         let said: Option<Answer> = fs::read(&answer).ok().and_then(|text| serde_json::from_slice(&text).ok());
         match said {
             Some(Answer { unavailable: Some(why), .. }) => {

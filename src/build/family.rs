@@ -7,20 +7,26 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crosswheel_shim::elf::WASM32;
+
+use super::attempts::{self, Attempt};
 use super::backend::{Backend, Runner};
+use super::cross::system::{lack, linked};
 use super::cross::{self, Kit};
+use super::foreign::{self, Origin, Places};
 use super::interpreter::Interpreter;
 use super::isolation::Environment;
+use super::pep440::normalized_name;
 use super::report::{Calls, FamilyReport, Fault};
 use super::reproducible::Reproducible;
 use super::shim::Shim;
 use super::source::Source;
 use super::work::WorkArea;
 use super::{Event, Observer, Request, deliver, failed, plural, traces, tree};
-use crate::audit::{Expected, Severity, audit};
+use crate::audit::{self, Code, Expected, Severity, audit};
 use crate::capture::Log;
 use crate::environment as vars;
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::toolchain::profile;
 use crate::topology::Family;
 
@@ -109,6 +115,7 @@ impl Scene<'_> {
         cross::packages::restore(area)?;
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
+        report.target_python = kit.as_ref().map(|kit| kit.python.clone());
         let maps = self.reproducible.map(|reproducible| profile::Reproducible {
             maps: reproducible
                 .maps
@@ -117,6 +124,10 @@ impl Scene<'_> {
                 .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
                 .collect(),
         });
+        if let Some(kit) = &kit {
+            let path = lookup(&variables, vars::PATH);
+            variables.push((vars::PATH.into(), Some(prepended(&kit.programs, path.as_deref()))));
+        }
         let shim = Shim::open(
             family,
             &self.environment.python,
@@ -131,9 +142,11 @@ impl Scene<'_> {
         let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
         let given = &self.request.config_settings;
         settings.extend(self.reproducible.and_then(|_| Reproducible::setting(self.backend, given)));
+        settings.extend(kit.iter().flat_map(|_| self.own_settings(observer)));
         settings.extend(given.iter().cloned());
         report.warnings.extend(shim.remarks());
         report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
+        report.warnings.extend(kit.iter().flat_map(|kit| kit.runs.warnings.iter().cloned()));
 
         let backend_log = log.join("backend.log");
         let runner = Runner {
@@ -145,6 +158,7 @@ impl Scene<'_> {
             variables: &variables,
             umask: self.reproducible.map(|_| 0o022),
             log: &backend_log,
+            namespace: kit.as_ref().and_then(|kit| kit.runs.namespace.as_ref()),
         };
         let mut watch = Watch::new(&shim.record(), &backend_log);
         let built = runner.wheel(&area.wheels(), &mut || watch.look(observer));
@@ -155,13 +169,30 @@ impl Scene<'_> {
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
             report.warnings.extend(shim.left_out(&|name| called.contains(name)));
         }
-        let wheel = built.map_err(|error| match &kit {
+        let built = built.map_err(|error| match &kit {
             Some(kit) => kit.explain(error, self.built),
             None => error,
-        })?;
+        });
+        let said = std::fs::read(&backend_log).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        if let (Some(kit), Ok(record)) = (&kit, &record) {
+            self.libraries(kit, record, &said, built.is_err(), report)?;
+        }
+        let machine = kit.as_ref().map(|kit| kit.cross.machine.name.as_str());
+        let wheel = match (built, &record) {
+            (Ok(wheel), _) => wheel,
+            (Err(error), Ok(record)) => return Err(self.explained(error, record, machine, &said, report)),
+            (Err(error), Err(_)) => return Err(error),
+        };
         // Without its record nobody can say what is in the wheel.
         let record = record?;
-        let failed = failed::compiles(&record, self.built, &backend_log);
+        if let Some(machine) = machine {
+            let went_on = |attempt: &Attempt<'_>| {
+                format!("{}; the build went on without its answer: {}", attempt.told(machine), attempt.hint())
+            };
+            report.warnings.extend(attempts::find(&record, &said).iter().map(went_on));
+        }
+        let failed = failed::compiles(&record, self.places(), &said, &log);
         if self.request.allow_failed_compiles {
             report.failed_compiles.extend(failed.into_iter().map(|fault| fault.message));
         } else {
@@ -171,7 +202,7 @@ impl Scene<'_> {
             Some(kit) => self.cut(&wheel, kit, family, report)?,
             None => wheel,
         };
-        audit_wheel(&wheel, &record, report)?;
+        self.audit_wheel(&wheel, &record, report)?;
         if self.reproducible.is_some() && report.faults.is_empty() {
             self.traces(&wheel, report)?;
         }
@@ -184,6 +215,40 @@ impl Scene<'_> {
         Ok(())
     }
 
+    /// Folders of the build.
+    fn places(&self) -> Places<'_> {
+        Places { source: &self.source.root, built: self.built, environment: self.environment.root.as_deref() }
+    }
+
+    /// The backend's failure with its cause, as far as it can be told: the program that could not be run here, else the
+    /// compile or link that failed last.
+    fn explained(
+        &self,
+        error: Error,
+        record: &Log,
+        machine: Option<&str>,
+        said: &str,
+        report: &mut FamilyReport,
+    ) -> Error {
+        let tried = machine.map(|machine| (machine, attempts::find(record, said)));
+        let mut causes: Vec<Fault> = tried
+            .into_iter()
+            .flat_map(|(machine, tried)| tried.into_iter().map(move |one| one.fault(machine)))
+            .collect();
+        causes.extend(failed::rust_target(said));
+        // What the build looked for in vain is told already.
+        if causes.is_empty() && report.faults.is_empty() {
+            let last = record.failed_work().pop();
+            causes.extend(last.map(|call| failed::cause(record, call, self.places(), said, &report.log)));
+        }
+        if causes.is_empty() {
+            return error;
+        }
+        let first = causes.remove(0);
+        report.faults.extend(causes);
+        Error { message: format!("{}; {}", first.message, error.message), hint: first.hint, ..error }
+    }
+
     /// What a family for another machine, or another C library, is built with.
     fn kit(
         &self,
@@ -192,22 +257,60 @@ impl Scene<'_> {
         log: &Path,
         observer: &mut dyn Observer,
     ) -> Result<Option<Kit>> {
-        if family.libc_version.is_none() {
+        if !family.is_cross() {
             return Ok(None);
         }
         let order = cross::Order {
             family,
             compiler: self.request.compiler.as_deref(),
+            libraries: &self.request.libraries,
             offline: self.request.offline,
+            allow_abi_mismatch: self.request.allow_abi_mismatch,
             python: self.python,
+            target_python: self.request.target_python.as_deref(),
             environment: self.environment,
             backend: self.backend,
             source: self.built,
             area: self.area,
             path,
             log: &log.join("setup.log"),
+            run_tests: self.request.run_tests,
         };
         cross::prepare(order, observer).map(Some)
+    }
+
+    /// What the topology says of this package, less what the user says.
+    fn own_settings(&self, observer: &mut dyn Observer) -> Vec<(String, String)> {
+        let name = self.source.name.as_deref().map(normalized_name);
+        let Some(package) = name.and_then(|name| self.request.packages.get(&name)) else { return Vec::new() };
+        let by_user = |key: &String| self.request.config_settings.iter().any(|(other, _)| other == key);
+        let settings: Vec<_> =
+            package.config_settings.iter().filter(|(key, _)| !by_user(key)).cloned().collect();
+        for (key, value) in &settings {
+            observer.event(Event::Note(&format!("built with {key}={value}: {}", package.why)));
+        }
+        settings
+    }
+
+    /// What was linked of the target's libraries, and what the build looked for in vain.
+    fn libraries(
+        &self,
+        kit: &Kit,
+        record: &Log,
+        said: &str,
+        failed: bool,
+        report: &mut FamilyReport,
+    ) -> Result<()> {
+        if let Some(system) = &kit.system {
+            report.libraries = linked::of(record, system);
+            linked::write(system, &report.libraries, &report.log)?;
+        }
+        let asked = std::fs::read(&kit.asked).unwrap_or_default();
+        let asked = String::from_utf8_lossy(&asked);
+        let family = &kit.family;
+        let build = lack::Build { record, said, asked: &asked, source: self.built, family, failed };
+        report.faults.extend(lack::faults(build, || cross::system::index(family)));
+        Ok(())
     }
 
     /// The wheel under the tag of its target; what it links must be as old as that says.
@@ -232,7 +335,45 @@ impl Scene<'_> {
             report.warnings.push(what);
         }
         report.faults.extend(cross::wheel::too_new(&wheel, family)?);
+        report.faults.extend(cross::wheel::outside(&wheel, &report.libraries)?);
+        if let Some(system) = &kit.system {
+            report.faults.extend(cross::wheel::unversioned(&wheel, family, system, &kit.cross.machine)?);
+        }
         Ok(wheel)
+    }
+
+    /// Holds the wheel against the record. What is for another machine is told with where it came from.
+    fn audit_wheel(&self, wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
+        let expected = Expected::of(&record.session);
+        let found = audit(&[wheel.to_owned()], record, &expected)?;
+        report.elf_files = found.checked.len();
+        report.wasm = expected.machine == Some(WASM32);
+        report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
+        for finding in &found.findings {
+            let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));
+            let origin = finding
+                .member
+                .as_deref()
+                .filter(|_| finding.code == Code::WrongMachine)
+                .and_then(|member| self.origin(&found, record, wheel, member));
+            let from = origin.as_ref().map_or_else(String::new, |origin| format!("; it {}", origin.told()));
+            let message = format!("{place}{}{from} [{}]", finding.what, finding.code.name());
+            let hint = origin.map_or_else(|| finding.hint.clone(), |origin| origin.hint().to_owned());
+            match finding.severity {
+                Severity::Fault => report.faults.push(Fault { message, hint: Some(hint) }),
+                Severity::Note => report.warnings.push(message),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a member of the wheel came from: the call that made it, or a file of the same content.
+    fn origin(&self, found: &audit::Report, record: &Log, wheel: &Path, member: &str) -> Option<Origin> {
+        let id = found.checked.iter().find(|checked| checked.member == member)?.call.as_deref();
+        match id.and_then(|id| record.calls.iter().find(|call| call.id == id)) {
+            Some(call) => Some(Origin::Call(call.tool.clone(), call.id.clone())),
+            None => foreign::of_member(wheel, member, self.places()),
+        }
     }
 
     fn traces(&self, wheel: &Path, report: &mut FamilyReport) -> Result<()> {
@@ -248,22 +389,6 @@ impl Scene<'_> {
         }
         Ok(())
     }
-}
-
-/// Holds the wheel against the record.
-fn audit_wheel(wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
-    let found = audit(&[wheel.to_owned()], record, &Expected::of(&record.session))?;
-    report.elf_files = found.checked.len();
-    report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();
-    for finding in &found.findings {
-        let place = finding.member.as_ref().map_or_else(String::new, |member| format!("{member}: "));
-        let message = format!("{place}{} [{}]", finding.what, finding.code.name());
-        match finding.severity {
-            Severity::Fault => report.faults.push(Fault { message, hint: Some(finding.hint.clone()) }),
-            Severity::Note => report.warnings.push(message),
-        }
-    }
-    Ok(())
 }
 
 fn calls(record: &Log) -> Calls {

@@ -13,7 +13,7 @@
 //! | [`reproducible`] | what makes two builds give the same bytes |
 //! | `setup` | all that comes before the first family |
 //! | [`family`] | one family: shim, build, record, audit, wheel |
-//! | [`failed`] | compiles that failed although the backend is content |
+//! | [`failed`], [`attempts`], [`foreign`] | what went wrong: compiles that failed, programs of the target that were run, files of other machines |
 //! | [`deliver`], [`traces`] | the wheel into its folder; names of our folders left in it |
 //! | [`report`] | what is told at the end |
 //! | [`work`], [`process`], [`interrupt`] | the work area, commands, signals |
@@ -22,12 +22,14 @@
 //! an [`Observer`] is told what happens.
 
 pub mod archive;
+pub mod attempts;
 pub mod backend;
 pub mod cross;
 pub mod deliver;
 pub mod failed;
 pub mod family;
 pub mod fetch;
+pub mod foreign;
 pub mod hunks;
 pub mod interpreter;
 pub mod interrupt;
@@ -44,6 +46,7 @@ pub mod traces;
 pub mod tree;
 pub mod work;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -59,10 +62,11 @@ use source::Origin;
 use work::WorkArea;
 
 use crate::error::{Error, IoContext, Result};
-use crate::topology::Family;
+use crate::topology::{self, Family};
 
 /// What a build writes into a log folder, besides a wheel that was rejected.
-const LOG_FILES: [&str; 4] = ["record.jsonl", "record.lost", "backend.log", "setup.log"];
+const LOG_FILES: [&str; 5] =
+    ["record.jsonl", "record.lost", "backend.log", "setup.log", cross::system::linked::FILE];
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -82,18 +86,28 @@ pub struct Request {
     pub no_isolation: bool,
     /// Settings for the backend.
     pub config_settings: Vec<(String, String)>,
+    /// Settings of packages that are built for another machine, by normalised name; those above go first.
+    pub packages: BTreeMap<String, topology::Package>,
     /// Folder of patches; it must be there if it is named.
     pub patches: Option<PathBuf>,
     /// Leave time and folder names as they are.
     pub not_reproducible: bool,
     /// The cross compiler of families that name a C library; `None` for the default.
     pub compiler: Option<String>,
+    /// A Python of the target: a folder, its interpreter, `debian`, or the name of a sysroot; `None` to make one.
+    pub target_python: Option<OsString>,
+    /// Libraries of the target that a build for another machine is to see.
+    pub libraries: cross::system::Wanted,
+    /// Have programs of the target run by an emulator.
+    pub run_tests: bool,
     /// Fetch nothing.
     pub offline: bool,
     /// Keep the work area; it is kept anyhow when a backend fails.
     pub keep: bool,
     /// Let compiles fail that the backend does without.
     pub allow_failed_compiles: bool,
+    /// Build for an interface of WebAssembly with another Emscripten than its own.
+    pub allow_abi_mismatch: bool,
 }
 
 /// What happens, as it happens.
@@ -133,6 +147,14 @@ pub trait Observer {
 pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     // What can be seen to be wrong is told before anything is made.
     Origin::of(&request.source)?;
+    if request.target_python.is_some() && request.families.iter().all(|family| family.libc_version.is_none())
+    {
+        return Err(Error::usage(
+            "--target-python goes with families that name a C library, and none of these does",
+        )
+        .hint("a family of this machine's own C library is built for the Python that builds (--python)"));
+    }
+    request.families.iter().try_for_each(|family| request.libraries.check(family))?;
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);
     let failed = done.as_ref().is_ok_and(|report| report.families.iter().any(|one| one.error.is_some()));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::cross::system::linked::Linked;
 use super::patches::Patch;
 
 /// A whole call.
@@ -49,14 +50,21 @@ pub struct FamilyReport {
     pub rejected: Option<PathBuf>,
     /// Folder with `record.jsonl`, `backend.log` and `setup.log`.
     pub log: PathBuf,
+    /// The target's Python, where that is not the Python that builds.
+    pub target_python: Option<TargetPython>,
     /// How long it took.
     pub seconds: f64,
     /// What the compilers did.
     pub calls: Calls,
-    /// ELF files in the wheel.
+    /// ELF files in the wheel, or side modules of WebAssembly.
     pub elf_files: usize,
+    /// Whether they are WebAssembly in place of ELF.
+    #[serde(skip)]
+    pub wasm: bool,
     /// Those of them that the audit traced to a call in the record.
     pub traced: usize,
+    /// Libraries of the target that were linked from a system root or from packages of Debian.
+    pub libraries: Vec<Linked>,
     /// Compiles that failed and that were let through.
     pub failed_compiles: Vec<String>,
     /// What is wrong with the build or the wheel.
@@ -67,6 +75,17 @@ pub struct FamilyReport {
     pub error: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+/// What a build for another machine was told of its Python.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetPython {
+    /// Whether the user gave one; if not, it was made of the Python that builds.
+    pub given: bool,
+    /// Its version, such as `3.11.2`.
+    pub version: String,
+    /// Prefix of the one that was given, or the Python that it was made of.
+    pub path: PathBuf,
 }
 
 /// A wheel.

@@ -63,6 +63,8 @@ impl Reproducible {
         vec![
             (environment::SOURCE_DATE_EPOCH, self.epoch.to_string().into()),
             (environment::PYTHONHASHSEED, "0".into()),
+            // gcc's __TIMESTAMP__ and `time.localtime` of many a script tell a file's time in the local zone.
+            (environment::TZ, "UTC".into()),
         ]
     }
 }

@@ -194,6 +194,7 @@ impl<'a> Setup<'a> {
             variables: &variables,
             umask: None,
             log: self.log,
+            namespace: None,
         };
         let answer = run(&runner);
         self.area.emptied(&self.area.source_home())?;

@@ -38,6 +38,9 @@ pub struct Session {
     /// The shim folder.
     #[serde(default)]
     pub bin: Text,
+    /// Folder of the target's headers and libraries; empty if there was none.
+    #[serde(default)]
+    pub sysroot: Text,
     /// Start, nanoseconds since 1970.
     #[serde(default, rename = "t")]
     pub start: u64,

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::session::WerrorChoice;
+use super::libraries::LibraryArgs;
+use super::session::{RunTests, WerrorChoice};
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
 use crate::error::{Error, Exit, Result};
@@ -63,11 +64,24 @@ pub(super) struct Args {
     /// Let compiles fail that the backend does without, such as optional extensions
     #[arg(long)]
     allow_failed_compiles: bool,
+    /// WebAssembly: build for a Pyodide with another Emscripten than the one that made it, and say so
+    #[arg(long)]
+    allow_abi_mismatch: bool,
     /// The cross compiler of families that name a C library: zig, which is fetched from PyPI the first time, or gcc, which
     /// is `<triplet>-gcc` on PATH [default: zig]
     #[arg(long, value_name = "NAME")]
     compiler: Option<String>,
-    /// Fetch nothing: no cross compiler, no source, no build dependency
+    /// Build for this Python of the target, in place of one made of the Python that builds: a folder with headers and
+    /// sysconfig data (an unpacked image or sysroot, or its prefix), its interpreter, `debian` for what `crosswheel python add`
+    /// fetched, or a name that `python ls` shows
+    #[arg(long, value_name = "DIR|EXECUTABLE|NAME")]
+    target_python: Option<OsString>,
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    /// Have steps of the build run programs of the target, by this emulator, in a namespace of the build's own
+    #[arg(long, value_name = "EMULATOR")]
+    run_tests_with: Option<RunTests>,
+    /// Fetch nothing: no cross compiler, no source, no build dependency, no library
     #[arg(long)]
     offline: bool,
     /// Keep the work area (source, environment, temporary files) even if all goes well
@@ -144,6 +158,12 @@ fn request(args: Args) -> Result<Request> {
         }
         families.push(family);
     }
+    if args.run_tests_with.is_some() && families.iter().all(|family| family.libc_version.is_none()) {
+        return Err(Error::usage(
+            "--run-tests-with is for families of other machines, and none is built for",
+        )
+        .hint("programs of this machine run by themselves"));
+    }
     Ok(Request {
         source: args.source,
         families,
@@ -156,12 +176,17 @@ fn request(args: Args) -> Result<Request> {
         },
         no_isolation: args.no_isolation,
         config_settings,
+        packages: topology.packages()?,
         patches: args.patches.or_else(default_patches),
         not_reproducible: args.no_reproducible,
         keep: args.keep,
         compiler: args.compiler,
+        target_python: args.target_python,
+        libraries: args.libraries.wanted(),
+        run_tests: args.run_tests_with.is_some(),
         offline: args.offline,
         allow_failed_compiles: args.allow_failed_compiles,
+        allow_abi_mismatch: args.allow_abi_mismatch,
     })
 }
 

@@ -10,6 +10,7 @@ use super::session::DEFAULT_PATH;
 use super::sysroot::as_json;
 use crate::environment;
 use crate::error::{Error, Exit, IoContext, Result};
+use crate::target::emulator;
 use crate::target::inventory::list;
 use crate::target::python::is_there;
 use crate::target::{Cache, Sysroot};
@@ -75,6 +76,13 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
 fn json(out: &mut impl Write, found: &Survey, targets: &[Sysroot]) -> std::io::Result<()> {
     let mut value = serde_json::to_value(found)?;
     value["target_pythons"] = targets.iter().map(as_json).collect();
+    let registered = emulator::registered().unwrap_or_default();
+    let registered: serde_json::Map<_, _> =
+        registered.into_iter().map(|(machine, by)| (machine, by.display().to_string().into())).collect();
+    value["emulation"] = serde_json::json!({
+        "possible": emulator::possible().is_ok(),
+        "registered": registered,
+    });
     serde_json::to_writer_pretty(&mut *out, &value)?;
     writeln!(out)
 }
@@ -117,6 +125,16 @@ fn print(out: &mut impl Write, found: &Survey, targets: &[Sysroot]) -> std::io::
     for target in targets {
         let name = format!("{} {}", target.manifest.machine, target.manifest.suite);
         line(out, Mark::Good, &format!("{name:<19}{DIM}{}{DIM:#}", target.link.display()))?;
+    }
+
+    heading(out, "programs of other machines")?;
+    match emulator::possible() {
+        Ok(()) => line(out, Mark::Good, "builds can run them: `--run-tests-with qemu`")?,
+        Err(error) => line(out, Mark::None, &format!("builds cannot run them: {}", error.message))?,
+    }
+    for (machine, program) in emulator::registered().unwrap_or_default() {
+        let by = program.display();
+        line(out, Mark::SoSo, &format!("{machine}: run on this machine anyhow, by {by} (binfmt_misc)"))?;
     }
 
     heading(out, "machine")?;

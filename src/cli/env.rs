@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use super::out;
 use super::session::{self, Settings};
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
@@ -37,9 +38,17 @@ enum Shell {
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     let Args { session: wanted, shell } = args;
+    let emulator = wanted.emulator()?;
     let session = wanted.create()?;
     session::remarks(&session);
-    let settings = session.environment();
+    let mut settings = session.environment();
+    if let Some(emulator) = &emulator {
+        settings.extend(session::of_emulator(emulator));
+        out::warn(
+            "the kernel is told of an emulator for one command alone, and not for a shell that runs already; `crosswheel run \
+             --run-tests-with qemu -- bash` starts one for which it is",
+        );
+    }
     let text = match shell {
         Shell::Sh | Shell::Bash | Shell::Zsh => posix(&settings),
         Shell::Fish => fish(&settings),

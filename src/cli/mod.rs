@@ -12,6 +12,7 @@ mod build;
 mod doctor;
 mod env;
 mod explain;
+mod libraries;
 mod log;
 mod manifest;
 mod out;

@@ -1,13 +1,15 @@
 //! `crosswheel run`: any command with the shim first on PATH.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
 use super::out::{self, DIM};
 use super::session;
+use crate::build::cross::runs;
 use crate::capture::{Disposition, Log};
-use crate::error::Result;
+use crate::error::{IoContext, Result};
 use crate::process;
 
 /// Arguments of `run`.
@@ -25,11 +27,22 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Result<ExitCode> {
     let Args { session: wanted, quiet, command } = args;
+    let emulator = wanted.emulator()?;
     let session = wanted.create()?;
     if !quiet {
         session::remarks(&session);
     }
-    let status = process::run(&command, &session.environment())?;
+    let mut variables = session.environment();
+    let mut namespace = None;
+    if let Some(emulator) = &emulator {
+        let folder = session.dir.join("binfmt_misc");
+        fs::create_dir_all(&folder).context("making", &folder)?;
+        let own = emulator.namespace(&folder)?;
+        own.probe().map_err(|error| runs::refused(emulator, &error))?;
+        variables.extend(session::of_emulator(emulator));
+        namespace = Some(own);
+    }
+    let status = process::run(&command, &variables, namespace.as_ref())?;
     if !quiet && let Some(record) = &session.record {
         summary(&wanted.family, record);
     }

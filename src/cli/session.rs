@@ -1,21 +1,24 @@
 //! Arguments that `run` and `env` share: what a session is made for, and where.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
+use super::libraries::LibraryArgs;
 use crate::build::cross::compiler::for_session;
+use crate::build::cross::system;
 use crate::build::{Event, Observer};
 use crate::environment::{self, VARIABLES};
 use crate::error::{Error, Result};
 use crate::hex;
+use crate::target::emulator::Emulator;
 use crate::toolchain::Toolchains;
 use crate::toolchain::path::without_shims;
 use crate::toolchain::session::{Session, SessionOptions};
-use crate::topology::{Policy, Topology, Werror};
+use crate::topology::{Family, Policy, Topology, Werror};
 
 /// Where programs are looked for when the caller has no PATH at all.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -38,12 +41,24 @@ pub(super) struct SessionArgs {
     /// The cross compiler of a family that names a C library: zig, or gcc, which is `<triplet>-gcc` on PATH [default: zig]
     #[arg(long, value_name = "NAME")]
     compiler: Option<String>,
-    /// Fetch no cross compiler
+    #[command(flatten)]
+    libraries: LibraryArgs,
+    /// Run programs of the target by this emulator; `run` tells the kernel so for its command alone
+    #[arg(long, value_name = "EMULATOR")]
+    run_tests_with: Option<RunTests>,
+    /// Fetch no cross compiler and no library
     #[arg(long)]
     offline: bool,
     /// Keep no record
     #[arg(long)]
     no_log: bool,
+}
+
+/// Choices of `--run-tests-with`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum RunTests {
+    /// QEMU's user mode, with the C library of `crosswheel python add`
+    Qemu,
 }
 
 /// What `--werror` asks for.
@@ -125,6 +140,7 @@ impl SessionArgs {
         add(self.family.as_bytes());
         add(format!("{:?}", self.werror).as_bytes());
         add(format!("{:?}", self.compiler).as_bytes());
+        add(format!("{:?}", self.libraries.wanted()).as_bytes());
         let cwd = std::env::current_dir().unwrap_or_default();
         if let Some(topology) = self.topology.clone().or_else(|| Topology::locate(&cwd)) {
             add(cwd.join(&topology).as_os_str().as_bytes());
@@ -149,28 +165,56 @@ impl SessionArgs {
         self.create_in(&dir)
     }
 
-    fn create_in(&self, dir: &Path) -> Result<Session> {
-        let cwd = std::env::current_dir()
-            .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))?;
+    /// What runs programs of the target, if that was asked for and this machine does not do it by itself.
+    pub(super) fn emulator(&self) -> Result<Option<Emulator>> {
+        if self.run_tests_with.is_none() {
+            return Ok(None);
+        }
+        let family = self.family(&working_folder()?)?;
+        let machine = Toolchains::builtin()?.machine(&family.target)?;
+        Emulator::find(&machine, &family, None)
+    }
+
+    fn family(&self, cwd: &Path) -> Result<Family> {
         let topology = match &self.topology {
             Some(file) if !file.is_file() => {
                 return Err(Error::usage(format!("there is no topology {}", file.display())));
             }
             Some(file) => Topology::load(file)?,
-            None => Topology::find(&cwd)?,
+            None => Topology::find(cwd)?,
         };
-        let family = topology.family(&self.family)?;
+        topology.family(&self.family)
+    }
+
+    fn create_in(&self, dir: &Path) -> Result<Session> {
+        let cwd = working_folder()?;
+        let family = self.family(&cwd)?;
         let mut policy = family.policy.clone();
         if let Some(werror) = &self.werror {
             werror.apply(&mut policy)?;
         }
-        let (path, toolchains, dir) = (path(), Toolchains::builtin()?, cwd.join(dir));
+        let (mut path, toolchains, dir) = (path(), Toolchains::builtin()?, cwd.join(dir));
         let choice = (self.compiler.as_deref(), self.offline);
-        let cross = family.libc_version.is_some().then(|| {
+        let cross = family.is_cross().then(|| {
             let places = (without_shims(&path, &cwd), &*dir);
             for_session(&toolchains, &family, choice, (&places.0, places.1), &mut Steps)
         });
-        let cross = cross.transpose()?;
+        let mut cross = cross.transpose()?;
+        let wanted = self.libraries.wanted();
+        if !wanted.is_empty() {
+            let programs = system::for_session(
+                &wanted,
+                &family,
+                cross.as_mut(),
+                (&without_shims(&path, &cwd), &dir),
+                self.offline,
+                &mut Steps,
+            )?;
+            let rest = path;
+            path = programs.into_os_string();
+            path.push(":");
+            path.push(rest);
+        }
         Session::create(&SessionOptions {
             dir: &dir,
             toolchains: &toolchains,
@@ -186,6 +230,19 @@ impl SessionArgs {
             record: !self.no_log,
         })
     }
+}
+
+fn working_folder() -> Result<PathBuf> {
+    std::env::current_dir()
+        .map_err(|source| Error::failed(format!("the working folder is not to be had: {source}")))
+}
+
+/// What a command is told of an emulator by variables. CMake reads its own since 3.28.
+pub(super) fn of_emulator(emulator: &Emulator) -> Settings {
+    let words = emulator.command().join(OsStr::new(";"));
+    let mut all = emulator.variables();
+    all.push((environment::CMAKE_CROSSCOMPILING_EMULATOR.into(), Some(words)));
+    all
 }
 
 /// Tells on stderr what takes its time.

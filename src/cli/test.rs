@@ -11,11 +11,12 @@ use crate::build::interrupt;
 use crate::build::work::WorkArea;
 use crate::error::{Error, Exit, Result};
 use crate::process;
+use crate::pyodide;
 use crate::target::install::Options;
 use crate::target::inventory::find;
 use crate::target::test::{Ground, Imported, Ready, prepare, python_of};
 use crate::target::{Cache, Machine, Table};
-use crate::topology::Topology;
+use crate::topology::{Family, Topology};
 use crate::wheel::package::name_of;
 
 /// Arguments of `test`.
@@ -55,6 +56,9 @@ pub(super) struct Args {
     /// Import only the modules at the top of the wheel, and not every extension module
     #[arg(long, conflicts_with_all = ["imports", "command"])]
     top: bool,
+    /// WebAssembly: try a wheel of another Emscripten than the one that made the Pyodide
+    #[arg(long)]
+    allow_abi_mismatch: bool,
     /// Keep the environment, and say where it is
     #[arg(long)]
     keep: bool,
@@ -75,18 +79,31 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn carry_out(args: &Args) -> Result<ExitCode> {
-    let table = Table::builtin()?;
-    let machine = machine(args, &table)?;
-    let mut area = WorkArea::create()?;
-    let ground = ground(args, machine, &table, &area)?;
     let options = Options { no_deps: args.no_deps, offline: args.offline };
-    let ready = prepare(&args.wheel, &args.with, machine, &ground, &options, &area)?;
+    let family = args.family.as_ref().map(|name| family(args, name)).transpose()?;
+    let mut area = WorkArea::create()?;
+    let (machine, ready) = match family {
+        Some(family) if family.target.is_emscripten() => {
+            let machine = family.target.machine.clone();
+            (machine, in_node(args, &family, &options, &area)?)
+        }
+        family => {
+            let table = Table::builtin()?;
+            let machine = match &family {
+                Some(family) => table.of_family(family)?,
+                None => table.machine(args.machine.as_deref().unwrap_or_default())?,
+            };
+            let ground = ground(args, machine, &table, &area)?;
+            let ready = prepare(&args.wheel, &args.with, machine, &ground, &options, &area)?;
+            (machine.name.clone(), ready)
+        }
+    };
     if args.keep {
         let root = area.keep();
         anstream::eprintln!("{DIM}the environment stays: {}{DIM:#}", root.join("env").display());
     }
     if !args.command.is_empty() {
-        let status = process::run(&args.command, &ready.variables())?;
+        let status = process::run(&args.command, &ready.variables(), None)?;
         // The environment goes before a signal may end this process.
         drop(area);
         return Ok(process::pass_on(status));
@@ -97,7 +114,7 @@ fn carry_out(args: &Args) -> Result<ExitCode> {
     if args.json {
         let value = serde_json::json!({
             "wheel": args.wheel.display().to_string(),
-            "machine": machine.name,
+            "machine": machine,
             "python": ready.version,
             "runner": ready.runner,
             "sysroot": ready.sysroot.as_ref().map(|path| path.display().to_string()),
@@ -107,20 +124,37 @@ fn carry_out(args: &Args) -> Result<ExitCode> {
         });
         out::print(|to| writeln!(to, "{value:#}"))?;
     } else {
-        out::print(|to| show(to, args, machine, &ready, &names, &imported))?;
+        out::print(|to| show(to, args, &machine, &ready, &names, &imported))?;
     }
     Ok(super::exit(if good { Exit::Done } else { Exit::Failed }))
 }
 
-fn machine<'a>(args: &Args, table: &'a Table) -> Result<&'a Machine> {
-    if let Some(name) = &args.machine {
-        return table.machine(name);
-    }
+fn family(args: &Args, name: &str) -> Result<Family> {
     let topology = match &args.topology {
         Some(path) => Topology::load(path)?,
         None => Topology::find(".".as_ref())?,
     };
-    table.of_family(&topology.family(args.family.as_deref().unwrap_or_default())?)
+    topology.family(name)
+}
+
+/// WebAssembly, in node.
+fn in_node(args: &Args, family: &Family, options: &Options, area: &WorkArea) -> Result<Ready> {
+    pyodide::test::check_command(&args.command)?;
+    let host = Interpreter::find(args.python.as_deref().map(OsStr::new), area)?;
+    let name = name_of(&args.wheel).map_err(|finding| finding.refusal(&args.wheel))?;
+    let of_wheel = python_of(&name).and_then(|version| version.parse().ok());
+    let python = of_wheel.or(family.abi.as_ref().and_then(|abi| abi.python));
+    let releases = pyodide::Releases::builtin()?;
+    let release = releases.for_wheel(&name.tags.platform, python)?;
+    let mut announce = |what: &str| anstream::eprintln!("crosswheel: {what}");
+    let runtime = pyodide::package::provide(release, options.offline, &mut announce)?;
+    let order = pyodide::test::Order {
+        wheel: &args.wheel,
+        with: &args.with,
+        allow_abi_mismatch: args.allow_abi_mismatch,
+        options,
+    };
+    pyodide::test::prepare(order, &runtime, &host, area)
 }
 
 /// The Python to test with: of a sysroot, unless the machine is this one and no release is asked for.
@@ -154,7 +188,7 @@ fn modules(args: &Args, ready: &Ready) -> Result<Vec<String>> {
 fn show(
     to: &mut dyn Write,
     args: &Args,
-    machine: &Machine,
+    machine: &str,
     ready: &Ready,
     names: &[String],
     imported: &[Imported],
@@ -175,7 +209,7 @@ fn show(
         "{BOLD}{file}{BOLD:#}  {DIM}{}, {failed} failed; Python {} for {}, {}{DIM:#}",
         out::counted(imported.len(), "import"),
         ready.version,
-        machine.name,
+        machine,
         ready.runner
     )
 }

@@ -2,7 +2,7 @@
 //! machines, the instruction-set level that it asks of the loader, and which compilers had a hand in it.
 //! Reads only; a damaged part is an absent one.
 
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crosswheel_shim::elf::Machine;
@@ -11,6 +11,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use object::{Endianness, FileKind, Object, ObjectSection, ReadRef};
 
 pub mod dynamic;
+pub mod exports;
 
 pub use dynamic::Dynamic;
 
@@ -35,6 +36,8 @@ const MACHINES: &[(&str, u16, u8, bool, &[&str])] = &[
     ("mips", 8, 32, false, &["mips"]),
     ("sparc64", 43, 64, false, &["sparc64"]),
     ("amdgpu", 224, 64, true, &["amdgcn"]),
+    // No file of it is ELF; binutils keep this number for it (elf/common.h, EM_WEBASSEMBLY).
+    ("wasm32", 0x4157, 32, true, &["wasm32"]),
     ("bpf", 247, 64, true, &["bpf", "bpfel"]),
 ];
 
@@ -68,15 +71,43 @@ pub fn machine_of_file(path: &Path) -> std::io::Result<Option<Machine>> {
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
         read => read?,
     }
+    Ok(of_start(&head))
+}
+
+/// The machine by the first bytes of a file.
+fn of_start(head: &[u8; 20]) -> Option<Machine> {
     let bits = match head[4] {
         1 => 32,
         2 => 64,
-        _ => return Ok(None),
+        _ => return None,
     };
     let little = head[5] == 1;
     let number = [head[18], head[19]];
     let number = if little { u16::from_le_bytes(number) } else { u16::from_be_bytes(number) };
-    Ok(head.starts_with(b"\x7fELF").then_some(Machine { number, bits, little }))
+    head.starts_with(b"\x7fELF").then_some(Machine { number, bits, little })
+}
+
+/// The machine of an archive of objects on disk (ar(5)), by the first ELF file in it; `None` if it holds none.
+pub fn machine_of_archive(path: &Path) -> std::io::Result<Option<Machine>> {
+    let mut file = std::fs::File::open(path)?;
+    let mut magic = [0; 8];
+    if file.read(&mut magic)? < magic.len() || magic != *b"!<arch>\n" {
+        return Ok(None);
+    }
+    let mut head = [0; 60];
+    while file.read_exact(&mut head).is_ok() {
+        let size = std::str::from_utf8(&head[48..58]).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let Some(size) = size else { break };
+        let mut start = [0; 20];
+        let taken = file.by_ref().take(size.min(20)).read(&mut start)?;
+        if let Some(machine) = of_start(&start) {
+            return Ok(Some(machine));
+        }
+        // Members begin at even places.
+        let rest = (size + size % 2).saturating_sub(taken as u64);
+        file.seek(SeekFrom::Current(i64::try_from(rest).unwrap_or(i64::MAX)))?;
+    }
+    Ok(None)
 }
 
 /// Marks that tools left in a file.
@@ -163,10 +194,11 @@ mod tests {
             ("s390x-linux-gnu", "s390x"),
             ("riscv64-linux-gnu", "riscv64"),
             ("aarch64", "aarch64"),
+            ("wasm32-unknown-emscripten", "wasm32"),
         ] {
             assert_eq!(of_triple(triple).map(name).as_deref(), Some(shown), "{triple}");
         }
-        assert_eq!(of_triple("wasm32-unknown-emscripten"), None);
+        assert_eq!(of_triple("wasm64-unknown-emscripten"), None);
         assert_eq!(of_triple(""), None);
         assert_eq!(name(Machine { number: 9, bits: 64, little: true }), "machine 9-64-le");
     }

@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use crosswheel_shim::plan::{
-    Action, Dialect, Effect, Form, Kind, Kinds, Language, Languages, LevelTest, Role, Slot,
+    Action, Dialect, Effect, Exports, ExportsKnown, Form, Kind, Kinds, Language, Languages, LevelTest, Role,
+    Slot,
 };
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
@@ -33,6 +34,8 @@ code! {
     Action: "action",
     Dialect: "dialect",
     Effect: "effect",
+    Exports: "choice of exports",
+    ExportsKnown: "condition on exports",
     Form: "form",
     Kind: "kind of call",
     Language: "language",

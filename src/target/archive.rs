@@ -275,3 +275,17 @@ fn digest(bytes: &[u8]) -> String {
 fn lacking(what: &str) -> Error {
     Error::failed(format!("--offline: not in the cache: {what}")).hint("run it once without --offline")
 }
+
+/// An index that was fetched before, by its digest; `None` if it is not in the cache any more. It was verified then.
+#[must_use]
+pub fn kept(cache: &Cache, sha256: &str) -> Option<Index> {
+    // The names say nothing of how they are packed: xz and gzip by their magic numbers.
+    let bytes = fs::read(cache.root().join("lists/by-hash").join(sha256)).ok()?;
+    let name = match bytes.get(..2)? {
+        b"\xfd7" => "Packages.xz",
+        b"\x1f\x8b" => "Packages.gz",
+        _ => "Packages",
+    };
+    let text = String::from_utf8(deb::inflated(name, &bytes, MOST_INDEX).ok()?).ok()?;
+    Index::parse(&text).ok()
+}

@@ -114,14 +114,7 @@ pub fn install(
     (host, area): (&Interpreter, &WorkArea),
     options: &Options,
 ) -> Result<()> {
-    if host.pip.is_none() {
-        return Err(Error::failed(format!(
-            "{} has no pip, by which wheels are installed",
-            host.executable.display()
-        ))
-        .hint("`apt install python3-pip`, or choose another Python with --python"));
-    }
-    let script = area.script("pip_for_target.py", SCRIPT)?;
+    let tag = format!("cp{}", python.tag());
     let markers = serde_json::json!({
         "implementation_name": "cpython",
         "implementation_version": python.full_version,
@@ -133,28 +126,73 @@ pub fn install(
         "python_version": python.version,
         "sys_platform": "linux",
     });
-    let tag = format!("cp{}", python.tag());
+    let target = Pip {
+        name: &machine.name,
+        python: &environment.python,
+        site: &environment.site,
+        version: &python.version,
+        abi: &tag,
+        platforms: &takes.platforms(),
+        markers: &markers,
+    };
+    pip(wheels, &target, (host, area), options)?;
+    scripts(environment)
+}
+
+/// What pip is told of a target.
+pub(crate) struct Pip<'a> {
+    /// For people.
+    pub name: &'a str,
+    /// What scripts begin with.
+    pub python: &'a Path,
+    /// Where packages go.
+    pub site: &'a Path,
+    /// Version of its Python, such as `3.11`.
+    pub version: &'a str,
+    /// ABI tag of its own modules.
+    pub abi: &'a str,
+    /// Platform tags that it takes, the best first.
+    pub platforms: &'a [String],
+    /// Environment markers with their values.
+    pub markers: &'a serde_json::Value,
+}
+
+/// Has the pip of `host` install wheels, and what they require, for a target.
+pub(crate) fn pip(
+    wheels: &[PathBuf],
+    target: &Pip<'_>,
+    (host, area): (&Interpreter, &WorkArea),
+    options: &Options,
+) -> Result<()> {
+    if host.pip.is_none() {
+        return Err(Error::failed(format!(
+            "{} has no pip, by which wheels are installed",
+            host.executable.display()
+        ))
+        .hint("`apt install python3-pip`, or choose another Python with --python"));
+    }
+    let script = area.script("pip_for_target.py", SCRIPT)?;
     let mut command = Command::new(&host.executable);
     // Isolated from the user's own modules; pip's settings are read as ever.
-    command.arg("-s").arg(script).arg(markers.to_string()).arg(&environment.python);
+    command.arg("-s").arg(script).arg(target.markers.to_string()).arg(target.python);
     command.args(["install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-conflicts"]);
-    command.arg("--no-compile").args(pip_options(&python.version, &tag, &takes.platforms()));
+    command.arg("--no-compile").args(pip_options(target.version, target.abi, target.platforms));
     if options.no_deps {
         command.arg("--no-deps");
     }
     if options.offline {
         command.arg("--no-index");
     }
-    command.arg("--target").arg(&environment.site).args(wheels);
+    command.arg("--target").arg(target.site).args(wheels);
     // `user = true` in pip.conf would contradict `--target`.
     command.env(crate::environment::PIP_USER, "0");
     process::answer(&mut command)?.map_err(|said| {
         Error::failed(format!("installing {} by pip failed:\n{}", names(wheels), said.trim_end())).hint(format!(
             "a requirement must have a wheel for {}, or be given with --with; --no-deps leaves requirements out",
-            machine.name
+            target.name
         ))
     })?;
-    scripts(environment)
+    Ok(())
 }
 
 fn names(wheels: &[PathBuf]) -> String {

@@ -1,5 +1,5 @@
-//! The table of `targets.toml`: machines with their names in other places, Debian's releases, and what of them a
-//! sysroot does without. No machine and no release is known anywhere else in this module.
+//! The table of `targets.toml`: Debian's releases, and what of them a sysroot does without; and those machines of
+//! `wrappers/toolchains/machines.toml` that Debian has. No machine and no release is known anywhere else in this module.
 //!
 //! It meets `BUILD_TOPOLOGY.toml` in the name of the machine: a family's `target.machine` is looked up here.
 
@@ -13,16 +13,16 @@ use crate::elf;
 use crate::error::{Error, Result};
 use crate::hex;
 use crate::source::near::suggest;
+use crate::toolchain::Toolchains;
+use crate::toolchain::cross::DebianMachine;
 use crate::topology::Family;
 
 const TABLE: &str = include_str!("targets.toml");
 
 /// A machine that Debian knows.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
     /// As `BUILD_TOPOLOGY.toml` and platform tags of wheels name it: `aarch64`.
-    #[serde(skip)]
     pub name: String,
     /// As Debian names it: `arm64`.
     pub debian: String,
@@ -37,6 +37,17 @@ pub struct Machine {
 }
 
 impl Machine {
+    fn of(row: DebianMachine<'_>) -> Self {
+        Self {
+            name: row.name.to_owned(),
+            debian: row.debian.to_owned(),
+            triplet: row.triplet.to_owned(),
+            platform: format!("linux-{}", row.name),
+            qemu: row.qemu.to_owned(),
+            loader: row.loader.to_owned(),
+        }
+    }
+
     /// Whether it is the machine that this program runs on.
     #[must_use]
     pub fn is_host(&self) -> bool {
@@ -77,6 +88,13 @@ struct Without {
 #[serde(deny_unknown_fields)]
 struct Unpacked {
     without: Skipped,
+}
+
+/// Packages that no build sees.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compilers {
+    names: Vec<String>,
 }
 
 /// What of a package is not unpacked.
@@ -120,10 +138,12 @@ fn matches(pattern: &str, text: &str) -> bool {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Table {
+    #[serde(skip)]
     machines: BTreeMap<String, Machine>,
     suites: Vec<Suite>,
     without: Vec<Without>,
     unpacked: Unpacked,
+    compilers: Compilers,
 }
 
 impl Table {
@@ -131,9 +151,9 @@ impl Table {
     pub fn builtin() -> Result<Self> {
         let mut table: Self = toml::from_str(TABLE)
             .map_err(|error| Error::failed(format!("<built-in>/targets.toml: {error}")))?;
-        for (name, machine) in &mut table.machines {
-            machine.name.clone_from(name);
-        }
+        let machines = Toolchains::builtin()?;
+        table.machines =
+            machines.debian_machines().map(|one| (one.name.to_owned(), Machine::of(one))).collect();
         Ok(table)
     }
 
@@ -217,6 +237,12 @@ impl Table {
         self.without.iter().flat_map(|row| &row.names).any(|pattern| matches(pattern, package))
     }
 
+    /// Whether a package holds what a cross compiler brings itself: no build must see two of it.
+    #[must_use]
+    pub fn is_of_the_compiler(&self, package: &str) -> bool {
+        self.compilers.names.iter().any(|pattern| matches(pattern, package))
+    }
+
     /// What of a package is not unpacked.
     #[must_use]
     pub fn skipped(&self) -> &Skipped {
@@ -238,6 +264,7 @@ mod tests {
             assert_eq!(table.machine(name).unwrap().name, "armv7l", "{name}");
         }
         assert_eq!(table.machine("ppc64el").unwrap().triplet, "powerpc64le-linux-gnu");
+        assert!(table.machine("loongarch64").is_err(), "Debian has no release for it");
         let told = table.machine("aarch46").unwrap_err();
         assert_eq!(told.hint.as_deref(), Some("did you mean `aarch64`?"));
     }

@@ -23,18 +23,22 @@
 //! | [`cache`], [`sysroot`], [`inventory`] | where all of this is kept; sysroots made, changed, listed and found |
 //! | [`python`] | what the Python in a sysroot is, read from its files |
 //! | [`runner`] | running it: by QEMU's user mode, or natively |
+//! | [`emulator`], [`binfmt`], [`namespace`] | programs of the machine run during a build: by what, and how the kernel is told |
 //! | [`install`], [`imports`], [`test`] | a wheel in an environment of its own, imported or tested |
 
 pub mod archive;
+pub mod binfmt;
 pub mod cache;
 pub mod control;
 pub mod deb;
 pub mod depends;
+pub mod emulator;
 pub mod fetch;
 pub mod imports;
 pub mod install;
 pub mod inventory;
 pub mod machine;
+pub mod namespace;
 pub mod packages;
 pub mod python;
 pub mod release;

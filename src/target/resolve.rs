@@ -18,6 +18,8 @@ pub struct Resolved<'a> {
     pub packages: Vec<&'a Package>,
     /// Dependencies that were not followed, by name, each once.
     pub left_out: Vec<String>,
+    /// For each of the packages, in their order: those of them that it depends on, sorted.
+    pub needs: Vec<Vec<String>>,
 }
 
 /// Finds what the packages of these names need. `place` says where the index is from, for messages.
@@ -78,7 +80,20 @@ pub fn resolve<'a>(
     }
     left_out.sort();
     left_out.dedup();
-    Ok(Resolved { packages: chosen.into_values().collect(), left_out })
+    let needs = chosen.values().map(|package| needs(index, package, &chosen)).collect();
+    Ok(Resolved { packages: chosen.into_values().collect(), left_out, needs })
+}
+
+/// Those of the chosen packages that one depends on. Its relations were read before.
+fn needs(index: &Index, package: &Package, chosen: &BTreeMap<&str, &Package>) -> Vec<String> {
+    let met = |group: Vec<Wanted>| {
+        let mut all = group.iter().flat_map(|one| index.candidates(one));
+        all.find(|it| chosen.contains_key(&*it.name)).map(|it| it.name.clone())
+    };
+    let mut all: Vec<String> = package.needs().unwrap_or_default().into_iter().filter_map(met).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn not_there(index: &Index, roots: &[String], missing: &[String], place: &str) -> Error {
@@ -126,6 +141,19 @@ mod tests {
         ];
         let found = names(&packages, &["zlib1g"], &["debconf"]).unwrap();
         assert_eq!(found, ("libc6 libgcc-s1 zlib1g".into(), "debconf".into()));
+    }
+
+    #[test]
+    fn what_each_package_depends_on_is_told() {
+        let packages = [
+            ("demo", "1", "Depends: libssl | libgnutls, debconf, libssl (>= 1)"),
+            ("libgnutls", "1", ""),
+            ("libssl", "1", ""),
+        ];
+        let index = index(&packages);
+        let roots = ["demo".to_owned(), "libgnutls".to_owned()];
+        let found = resolve(&index, &roots, &|name| name == "debconf", "demo").unwrap();
+        assert_eq!(found.needs, [vec!["libgnutls".to_owned(), "libssl".to_owned()], vec![], vec![]]);
     }
 
     #[test]

@@ -27,14 +27,7 @@ impl Runner {
         if machine.is_host() {
             return Ok(Self::Native);
         }
-        let names = [format!("{}-static", machine.qemu), machine.qemu.clone()];
-        names.iter().find_map(|name| which::which(name).ok()).map(Self::Qemu).ok_or_else(|| {
-            Error::failed(format!(
-                "{} is not there, so that nothing of {} can be run",
-                names[0], machine.name
-            ))
-            .hint("`apt install qemu-user-static` (qemu-user since trixie)")
-        })
+        find_qemu(&machine.qemu, &machine.name).map(Self::Qemu)
     }
 
     /// For people: the program's name, or `native`.
@@ -74,6 +67,15 @@ impl Runner {
         };
         words.into_iter().chain([python.executable.clone().into()]).collect()
     }
+}
+
+/// The program of QEMU's user mode that is called `name`, with `-static` or without, for a machine.
+pub(super) fn find_qemu(name: &str, machine: &str) -> Result<PathBuf> {
+    let names = [format!("{name}-static"), name.to_owned()];
+    names.iter().find_map(|name| which::which(name).ok()).ok_or_else(|| {
+        Error::failed(format!("{} is not there, so that nothing of {machine} can be run", names[0]))
+            .hint("`apt install qemu-user-static` (qemu-user since trixie)")
+    })
 }
 
 /// An environment with a Python of another machine.

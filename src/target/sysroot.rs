@@ -60,6 +60,9 @@ pub struct Held {
     pub version: String,
     /// SHA-256 of its file.
     pub sha256: String,
+    /// Those in the sysroot that it depends on, sorted; `None` in a sysroot of an earlier version of crosswheel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Vec<String>>,
 }
 
 /// A sysroot that is there.
@@ -80,6 +83,22 @@ impl Sysroot {
         self.manifest.packages.iter().find(|one| one.name == package).map(|one| one.version.as_str())
     }
 
+    /// Packages with all that they depend on, by name; what the table says to belong to the compiler is a wall, and
+    /// stands behind it.
+    #[must_use]
+    pub fn closure(&self, names: &[String], table: &Table) -> Vec<&Held> {
+        let mut chosen: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = names.iter().map(String::as_str).collect();
+        while let Some(name) = next.pop() {
+            if table.is_of_the_compiler(name) || !chosen.insert(name) {
+                continue;
+            }
+            let held = self.manifest.packages.iter().find(|one| one.name == name);
+            next.extend(held.iter().filter_map(|one| one.needs.as_ref()).flatten().map(String::as_str));
+        }
+        self.manifest.packages.iter().filter(|one| chosen.contains(one.name.as_str())).collect()
+    }
+
     /// The version of its glibc, such as (2, 36).
     #[must_use]
     pub fn glibc(&self) -> Option<(u32, u32)> {
@@ -88,7 +107,8 @@ impl Sysroot {
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
 
-    pub(super) fn open(link: &Path) -> Result<Self> {
+    /// Opens the one that a link, or its own path, leads to.
+    pub fn open(link: &Path) -> Result<Self> {
         let path = fs::canonicalize(link).context("looking for", link)?;
         let file = path.join(MANIFEST);
         let text = fs::read(&file).context("reading", &file)?;
@@ -150,7 +170,9 @@ impl Request<'_> {
         let before = self.current(cache)?;
         let had: BTreeSet<&String> = before.iter().flat_map(|one| &one.manifest.roots).collect();
         let roots: BTreeSet<&String> = had.iter().copied().chain(names).collect();
-        if roots == had && !update && self.mirror.is_none() && before.is_some() {
+        // Who asks for packages wants to know what belongs to them, too.
+        let told = before.iter().flat_map(|one| &one.manifest.packages).all(|held| held.needs.is_some());
+        if roots == had && told && !update && self.mirror.is_none() && before.is_some() {
             return Ok(Changed { sysroot: before, changed: false, fetched: 0 });
         }
         let roots = roots.into_iter().cloned().collect();
@@ -212,10 +234,11 @@ impl Request<'_> {
         let loaded = origin.load(cache, report)?;
         let resolved = resolve(&loaded.index, &roots, &|name| self.table.is_left_out(name), &origin.place())?;
         let fetched = origin.provide(cache, &resolved.packages, self.table.skipped(), report)?;
-        let held = |one: &&super::packages::Package| Held {
+        let held = |(one, needs): (&&super::packages::Package, Vec<String>)| Held {
             name: one.name.clone(),
             version: one.version.clone(),
             sha256: one.sha256.clone(),
+            needs: Some(needs),
         };
         let manifest = Manifest {
             machine: self.machine.name.clone(),
@@ -225,7 +248,7 @@ impl Request<'_> {
             index: loaded.sha256,
             signers: loaded.signers,
             roots,
-            packages: resolved.packages.iter().map(held).collect(),
+            packages: resolved.packages.iter().zip(resolved.needs).map(held).collect(),
             left_out: resolved.left_out,
         };
         let sysroot = put(cache, &self.name(), &manifest, &self.table.skipped().id()?)?;

@@ -163,6 +163,17 @@ fn on_host(
 }
 
 impl Ready {
+    /// One that is not of a sysroot: a Python, its version, what runs it, what can be imported, and the environment.
+    pub(crate) fn new(
+        python: PathBuf,
+        version: String,
+        runner: String,
+        modules: Modules,
+        root: PathBuf,
+    ) -> Self {
+        Self { python, version, runner, sysroot: None, modules, root }
+    }
+
     /// What differs for a command that runs in the environment.
     #[must_use]
     pub fn variables(&self) -> Vec<(OsString, Option<OsString>)> {

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::{
-    Dialect, Injection, Kind, Kinds, Languages, PlanData, Profile, Role, Slot, Tool,
+    Dialect, ExportsKnown, Injection, Kind, Kinds, Languages, PlanData, Profile, Role, Slot, Tool,
 };
 
 use super::Toolchains;
@@ -182,6 +182,8 @@ fn failing(level: &str, why: &str) -> Profile {
         languages: Languages::NONE,
         probes: true,
         unless: None,
+        needs: None,
+        exports: ExportsKnown::Any,
     };
     Profile { injections: vec![injection], ..Profile::default() }
 }

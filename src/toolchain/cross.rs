@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crosswheel_shim::plan::{Dialect, Role};
+use crosswheel_shim::plan::{Dialect, Kind, Role};
 
 use super::Toolchains;
 use super::ask::{Manner, ask};
@@ -20,9 +20,9 @@ use super::path::find;
 use crate::elf;
 use crate::error::{Error, Result};
 use crate::source::near::suggest;
-use crate::topology::{Family, Target};
+use crate::topology::{EmscriptenVersion, Family, Target, Unwinding};
 
-/// What builds a family for which nothing else is asked.
+/// What builds a family of Linux for which nothing else is asked.
 pub const DEFAULT_COMPILER: &str = "zig";
 
 /// Names of the shim folder that build systems and scripts take for granted.
@@ -42,12 +42,35 @@ pub struct Machine {
     pub triplet: String,
     /// In file names of extension modules.
     pub multiarch: String,
+    /// Its system as Meson and `sys.platform` call it: `linux`, `emscripten`.
+    pub system: String,
     /// `cpu_family` and `cpu` of Meson.
     pub meson: (String, String),
     /// Its `long double` as numpy's build calls it.
     pub longdouble: String,
+    /// As rustc names it with this C library.
+    pub rust: String,
+    /// The program of QEMU's user mode, without `-static`, if there is one.
+    pub qemu: Option<String>,
+    /// The dynamic loader, seen from `/`, if it is known.
+    pub loader: Option<String>,
     /// What C is on it.
     pub abi: Abi,
+}
+
+/// A machine as Debian knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DebianMachine<'a> {
+    /// As in platform tags: `aarch64`.
+    pub name: &'a str,
+    /// Debian's name of the architecture: `arm64`.
+    pub debian: &'a str,
+    /// Debian's multiarch triplet.
+    pub triplet: &'a str,
+    /// The program of QEMU's user mode.
+    pub qemu: &'a str,
+    /// The dynamic loader of glibc, seen from `/`.
+    pub loader: &'a str,
 }
 
 /// Sizes in bytes, and other facts of C on a machine.
@@ -63,8 +86,12 @@ pub struct Abi {
     pub max_align: u32,
     /// Whether `va_list` is an array.
     pub va_list_is_array: bool,
+    /// Whether `wchar_t` has no sign.
+    pub unsigned_wchar: bool,
     /// Size of `time_t`.
     pub time_t: u32,
+    /// What it was in older compilers.
+    pub old_time_t: Option<u32>,
 }
 
 impl Machine {
@@ -109,14 +136,28 @@ pub struct Cross {
     pub target: Vec<String>,
     /// In its place where only something is asked.
     pub asks: Vec<String>,
+    /// What the rules of this compiler put into every link.
+    pub links: Vec<String>,
     /// Variable with the folder of its own cache, and the one for what belongs to a build.
     pub caches: (Option<String>, Option<String>),
     /// Variables that it reads, with their values.
     pub variables: Vec<(OsString, OsString)>,
+    /// Folder of the target's headers and libraries that a build sees, if there are any.
+    pub sysroot: Option<PathBuf>,
+    /// Whether static libraries of it are preferred.
+    pub static_libraries: bool,
+    /// Variable that names the Python that its drivers run on.
+    pub python: Option<String>,
+    /// Its version of Emscripten, once it was asked.
+    pub emscripten: Option<EmscriptenVersion>,
+    /// How exceptions go through what it makes.
+    pub unwinding: Unwinding,
     /// What rules are filled in with, by placeholder.
     pub fills: BTreeMap<&'static str, Vec<Vec<u8>>>,
     dialect: Dialect,
     commands: BTreeMap<Role, (PathBuf, Vec<String>)>,
+    /// Names of its own, with their roles.
+    names: BTreeMap<String, Role>,
     lacks: BTreeMap<Role, String>,
     why: String,
 }
@@ -125,6 +166,15 @@ impl Toolchains {
     /// Names of the cross compilers that there are.
     pub fn cross_compilers(&self) -> impl Iterator<Item = &str> {
         self.compilers.keys().map(String::as_str)
+    }
+
+    /// What builds a family for which nothing else is asked.
+    #[must_use]
+    pub fn default_compiler(&self, family: &Family) -> &str {
+        let own = |(name, row): (_, &CompilerRow)| (row.os == family.target.os).then_some(name);
+        let plain = self.compilers.get(DEFAULT_COMPILER).is_some_and(|row| row.os == family.target.os);
+        let other = || self.compilers.iter().find_map(|(name, row)| own((name.as_str(), row)));
+        if plain { DEFAULT_COMPILER } else { other().unwrap_or(DEFAULT_COMPILER) }
     }
 
     /// The package that a cross compiler comes in, if it does.
@@ -137,10 +187,46 @@ impl Toolchains {
         }))
     }
 
+    /// What the injections for a compiler put into its links.
+    fn link_flags(&self, compiler: &str, machine: &str) -> Vec<String> {
+        let of_it = self.injections.iter().filter(|row| {
+            row.when.compiler.as_deref() == Some(compiler)
+                && row.when.machine.as_deref().is_none_or(|asked| asked == machine)
+                && row.kinds.0.has(Kind::Link)
+        });
+        of_it.flat_map(|row| row.flags.iter().map(|flag| flag.get_ref().clone())).collect()
+    }
+
+    /// Refuses a compiler that is for another system than a family, which can be told before it is fetched.
+    pub fn check_compiler(&self, compiler: &str, family: &Family) -> Result<()> {
+        let row = self.cross_compiler(compiler)?;
+        if row.os != family.target.os {
+            return Err(Error::usage(format!(
+                "{compiler} does not build for the target `{}`",
+                family.target.name
+            ))
+            .hint(format!("leave --compiler out, for {}", self.default_compiler(family))));
+        }
+        Ok(())
+    }
+
     fn cross_compiler(&self, name: &str) -> Result<&CompilerRow> {
         self.compilers.get(name).ok_or_else(|| {
             Error::usage(format!("unknown cross compiler `{name}`"))
                 .hint(suggest(name, self.cross_compilers()))
+        })
+    }
+
+    /// Machines of which Debian has packages, by name.
+    pub fn debian_machines(&self) -> impl Iterator<Item = DebianMachine<'_>> {
+        self.machine_rows.iter().filter_map(|(name, row)| {
+            Some(DebianMachine {
+                name,
+                debian: row.debian.as_deref()?,
+                triplet: row.multiarch.get("gnu")?,
+                qemu: row.qemu.as_deref()?,
+                loader: row.loader.get("gnu")?,
+            })
         })
     }
 
@@ -158,14 +244,20 @@ impl Toolchains {
             name: target.machine.clone(),
             triplet: named(&row.triplet)?,
             multiarch: named(&row.multiarch)?,
+            system: row.meson.system.clone(),
             meson: (row.meson.cpu_family.clone(), row.meson.cpu.clone()),
             longdouble: row.longdouble.get(&target.libc).cloned().ok_or_else(unknown)?,
+            rust: named(&row.rust)?,
+            qemu: row.qemu.clone(),
+            loader: row.loader.get(&target.libc).cloned(),
             abi: Abi {
                 pointer,
                 big_endian: row.abi.big_endian,
                 long_double: size(&row.abi.long_double)?,
                 max_align: row.abi.max_align,
+                unsigned_wchar: row.abi.unsigned_wchar,
                 va_list_is_array: row.abi.va_list == VaList::Array,
+                old_time_t: row.abi.old_time_t,
                 time_t: row.abi.time_t.as_ref().map_or(Ok(pointer), size)?,
             },
         })
@@ -181,6 +273,7 @@ impl Cross {
         package: Option<&Path>,
         (path, cwd): (&OsStr, &Path),
     ) -> Result<Self> {
+        toolchains.check_compiler(compiler, family)?;
         let row = toolchains.cross_compiler(compiler)?;
         let machine = toolchains.machine(&family.target)?;
         let version = family.libc_version.map(|version| version.to_string()).unwrap_or_default();
@@ -234,14 +327,36 @@ impl Cross {
             pins_libc: row.pins_libc,
             target: row.target.iter().chain(abi.into_iter().flatten()).map(&fill).collect(),
             asks: row.asks.iter().map(&fill).collect(),
+            links: toolchains.link_flags(compiler, &machine.name),
             caches: (row.cache.clone(), row.local_cache.clone()),
             variables: Vec::new(),
-            fills: BTreeMap::from([("build_triplet", vec![build_triplet().into_bytes()])]),
+            python: row.python.clone(),
+            emscripten: None,
+            unwinding: family.abi.as_ref().map(|abi| abi.unwinding).unwrap_or_default(),
+            sysroot: None,
+            static_libraries: false,
+            fills: BTreeMap::from([
+                ("build_triplet", vec![build_triplet().into_bytes()]),
+                ("target_triples", triples(&machine)),
+                ("multiarch", vec![machine.multiarch.clone().into_bytes()]),
+            ]),
             dialect: row.dialect.0,
             machine,
             commands,
+            names: row.names.iter().map(|(name, role)| (name.clone(), role.0)).collect(),
             lacks,
             why,
+        })
+    }
+
+    /// Asks Emscripten for its version.
+    pub fn ask_emscripten(&self, manner: Manner<'_>) -> Result<EmscriptenVersion> {
+        let text = self.say("--version", manner)?;
+        let version =
+            discover::version_in(&text).map(|(major, minor, patch)| EmscriptenVersion(major, minor, patch));
+        version.filter(|_| text.contains("Emscripten")).ok_or_else(|| {
+            let first = text.lines().next().unwrap_or_default();
+            Error::failed(format!("{} says `{first}`, and is not Emscripten", self.compiler)).hint(&*self.why)
         })
     }
 
@@ -265,6 +380,8 @@ impl Cross {
             USUAL.iter().flat_map(|name| [(*name).to_owned(), format!("{}-{name}", self.machine.triplet)]);
         let names: BTreeSet<String> = usual.chain(on_path.keys().cloned()).collect();
         let mut found = Discovery::default();
+        let own = self.names.iter();
+        found.tools.extend(own.filter_map(|(name, role)| self.tool(name, *role, version)));
         for name in names {
             let Some(is) = toolchains.classify_name(&name) else { continue };
             let real = on_path.get(&name);
@@ -300,16 +417,8 @@ impl Cross {
 
     /// What the C compiler says of itself; that it is what the files say it is.
     fn version(&self, toolchains: &Toolchains, manner: Manner<'_>) -> Result<discover::Version> {
-        let Some((program, lead)) = self.command(Role::Cc) else { return Ok((0, 0, 0)) };
-        let say = |question: &str| {
-            let words: Vec<&str> =
-                lead.iter().chain(&self.asks).map(String::as_str).chain([question]).collect();
-            ask(program, &words, manner).map_err(|why| {
-                Error::failed(format!("{}: asked for `{question}`, {why}", program.display()))
-                    .hint(&*self.why)
-            })
-        };
-        let text = say("--version")?;
+        let Some((program, _)) = self.command(Role::Cc) else { return Ok((0, 0, 0)) };
+        let text = self.say("--version", manner)?;
         if toolchains.recognise(&text) != Some(self.dialect) {
             let first = text.lines().next().unwrap_or_default();
             return Err(Error::failed(format!(
@@ -318,7 +427,7 @@ impl Cross {
                 self.compiler
             )));
         }
-        let machine = say("-dumpmachine")?;
+        let machine = self.say("-dumpmachine", manner)?;
         if elf::of_triple(machine.trim()) != elf::of_triple(&self.machine.triplet) {
             return Err(Error::failed(format!(
                 "{} makes code for {}, and the family is for {}",
@@ -327,7 +436,21 @@ impl Cross {
                 self.machine.name
             )));
         }
+        if self.machine.system == "emscripten" {
+            // What it calls its version is not that of its clang.
+            return Ok(clang_version(&self.say("-E -dM -x c /dev/null", manner)?));
+        }
         Ok(discover::version_in(&text).unwrap_or_default())
+    }
+
+    /// What the C compiler answers to a question of one or more words.
+    fn say(&self, question: &str, manner: Manner<'_>) -> Result<String> {
+        let Some((program, lead)) = self.command(Role::Cc) else { return Ok(String::new()) };
+        let words: Vec<&str> =
+            lead.iter().chain(&self.asks).map(String::as_str).chain(question.split(' ')).collect();
+        ask(program, &words, manner).map_err(|why| {
+            Error::failed(format!("{}: asked for `{question}`, {why}", program.display())).hint(&*self.why)
+        })
     }
 
     /// A name for a tool of the target, if it has one.
@@ -391,6 +514,23 @@ fn native(name: &str, role: Role, real: &Path) -> Found {
         version: None,
         plain: true,
     }
+}
+
+/// Names by which a build may tell a compiler the target that it has already.
+fn triples(machine: &Machine) -> Vec<Vec<u8>> {
+    [&machine.triplet, &machine.multiarch, &machine.rust]
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect()
+}
+
+/// The version of clang that its own macros tell.
+fn clang_version(macros: &str) -> discover::Version {
+    let number = |name: &str| {
+        let line = macros.lines().find_map(|line| line.strip_prefix("#define ")?.strip_prefix(name));
+        line.and_then(|rest| rest.trim().parse().ok()).unwrap_or_default()
+    };
+    (number("__clang_major__ "), number("__clang_minor__ "), number("__clang_patchlevel__ "))
 }
 
 /// This machine's triplet, by which Debian names folders of its libraries.

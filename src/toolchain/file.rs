@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use crosswheel_shim::plan::{Action, Dialect, Effect, Form, Kind, Kinds, Language, LevelTest, Role, Slot};
+use crosswheel_shim::plan::{
+    Action, Dialect, Effect, ExportsKnown, Form, Kind, Kinds, Language, LevelTest, Role, Slot,
+};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::source::coded::{Coded, kinds};
-use crate::topology::{MarchNative, Werror};
+use crate::topology::{MarchNative, Unwinding, Werror};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +48,10 @@ pub(super) struct CompilerRow {
     pub package: Option<String>,
     pub program: Option<String>,
     pub megabytes: Option<u32>,
+    #[serde(default = "linux")]
+    pub os: String,
     pub pins_libc: bool,
+    pub python: Option<String>,
     pub cache: Option<String>,
     pub local_cache: Option<String>,
     #[serde(default)]
@@ -55,6 +60,8 @@ pub(super) struct CompilerRow {
     pub asks: Vec<String>,
     pub why: String,
     pub tools: BTreeMap<Coded<Role>, Vec<Vec<String>>>,
+    #[serde(default)]
+    pub names: BTreeMap<String, Coded<Role>>,
     #[serde(default)]
     pub lacks: BTreeMap<Coded<Role>, String>,
     #[serde(default)]
@@ -67,16 +74,23 @@ pub(super) struct CompilerRow {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MachineRow {
+    pub debian: Option<String>,
+    pub qemu: Option<String>,
+    #[serde(default)]
+    pub loader: BTreeMap<String, String>,
     pub triplet: BTreeMap<String, String>,
     pub multiarch: BTreeMap<String, String>,
     pub meson: MesonRow,
     pub longdouble: ByLibc<String>,
+    pub rust: BTreeMap<String, String>,
     pub abi: AbiRow,
 }
 
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MesonRow {
+    #[serde(default = "linux")]
+    pub system: String,
     pub cpu_family: String,
     pub cpu: String,
 }
@@ -90,7 +104,10 @@ pub(super) struct AbiRow {
     pub long_double: ByLibc<u32>,
     pub max_align: u32,
     pub va_list: VaList,
+    #[serde(default)]
+    pub unsigned_wchar: bool,
     pub time_t: Option<ByLibc<u32>>,
+    pub old_time_t: Option<u32>,
 }
 
 /// One value, or one for each C library.
@@ -171,6 +188,7 @@ pub(super) struct Beyond {
 /// Conditions on family and policies, all of which must hold.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a condition of its own in the files")]
 pub(super) struct When {
     #[serde(default)]
     pub level: bool,
@@ -180,8 +198,11 @@ pub(super) struct When {
     pub reproducible: bool,
     #[serde(default)]
     pub cross: bool,
+    #[serde(default)]
+    pub static_libraries: bool,
     pub compiler: Option<String>,
     pub machine: Option<String>,
+    pub unwinding: Option<Unwinding>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -199,6 +220,8 @@ pub(super) struct RuleRow {
     pub values: Vec<Spanned<String>>,
     #[serde(default)]
     pub patterns: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub repeated: bool,
     #[serde(default = "any")]
     pub level: Coded<LevelTest>,
     pub action: Spanned<Coded<Action>>,
@@ -228,6 +251,9 @@ pub(super) struct InjectionRow {
     #[serde(default)]
     pub probes: bool,
     pub unless: Option<Coded<Effect>>,
+    pub needs: Option<Coded<Effect>>,
+    #[serde(default = "any_exports")]
+    pub exports: Coded<ExportsKnown>,
     #[serde(default)]
     pub since: BTreeMap<Coded<Dialect>, Version>,
     pub linker: Option<Linker>,
@@ -309,8 +335,16 @@ impl<'de> Deserialize<'de> for KindList {
     }
 }
 
+fn linux() -> String {
+    "linux".to_owned()
+}
+
 fn any() -> Coded<LevelTest> {
     Coded(LevelTest::Any)
+}
+
+fn any_exports() -> Coded<ExportsKnown> {
+    Coded(ExportsKnown::Any)
 }
 
 fn compiles() -> KindList {

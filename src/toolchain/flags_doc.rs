@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crosswheel_shim::plan::{Action, Dialect, Kinds, Languages, LevelTest, Role};
+use crosswheel_shim::plan::{Action, Dialect, Effect, ExportsKnown, Kinds, Languages, LevelTest, Role};
 
 use super::Toolchains;
 use super::file::{InjectionRow, RuleRow, When};
@@ -44,11 +44,23 @@ fn injections(toolchains: &Toolchains, doc: &mut String) {
          With languages, an argument goes only into calls that have sources, all of them in those languages; \
          without, into any call of its kinds. `{level}` is the family's level, `{map}` each prefix map `FROM=TO`, \
          `{flag}` each warning of the policy that the compiler knows in that language, `{source}` the source of the \
-         call.\n\n",
+         call, `{export}` each symbol that a WebAssembly module exports.\n\n",
     );
     table(
         doc,
-        &["rule", "when", "tools", "arguments", "slot", "calls", "languages", "probes", "not if", "why"],
+        &[
+            "rule",
+            "when",
+            "tools",
+            "arguments",
+            "slot",
+            "calls",
+            "languages",
+            "probes",
+            "only if",
+            "not if",
+            "why",
+        ],
     );
     for row in &toolchains.injections {
         row_of(
@@ -62,6 +74,7 @@ fn injections(toolchains: &Toolchains, doc: &mut String) {
                 kinds(row.kinds.0),
                 spoken(languages(&row.languages)),
                 yes(row.probes),
+                needs(row),
                 unless(row),
                 row.why.clone(),
             ],
@@ -79,6 +92,7 @@ fn injections(toolchains: &Toolchains, doc: &mut String) {
             "as the policy says".into(),
             "those of the policy in which the compiler takes them".into(),
             "as the policy says".into(),
+            String::new(),
             String::new(),
             "as the policy says".into(),
         ],
@@ -224,7 +238,10 @@ fn options_of(toolchains: &Toolchains, row: &RuleRow) -> String {
         .collect();
     spellings.sort_unstable();
     spellings.dedup();
-    let listed = if spellings.len() > 12 {
+    let as_written = row.effect.0 == Effect::AsWritten;
+    let listed = if as_written || (row.effect.0 == Effect::Query && !row.patterns.is_empty()) {
+        String::new()
+    } else if spellings.len() > 12 {
         let on = row.effect.0.name() == "isa-on";
         format!("{} of the extensions below", code(if on { "-mX" } else { "-mno-X" }))
     } else {
@@ -235,9 +252,13 @@ fn options_of(toolchains: &Toolchains, row: &RuleRow) -> String {
         let values: Vec<String> = row.values.iter().map(|value| code(value.get_ref())).collect();
         let _ = write!(text, " with {}", values.join(", "));
     }
+    if row.repeated {
+        text.push_str(" given a second time");
+    }
     if !row.patterns.is_empty() {
         let patterns: Vec<String> = row.patterns.iter().map(|pattern| code(pattern.get_ref())).collect();
-        let _ = write!(text, " with {}", patterns.join(", "));
+        let with = if text.is_empty() { "" } else { " with " };
+        let _ = write!(text, "{with}{}", patterns.join(", "));
     }
     let level = match row.level.0 {
         LevelTest::Any => "",
@@ -253,8 +274,9 @@ fn options_of(toolchains: &Toolchains, row: &RuleRow) -> String {
 fn action(row: &RuleRow) -> String {
     let action = row.action.get_ref().0;
     match action {
-        Action::Replace => {
-            format!("replace by {}", code(&words(row.with.iter().map(|flag| flag.get_ref().as_str()))))
+        Action::Replace | Action::Answer => {
+            let verb = if action == Action::Replace { "replace by" } else { "answer" };
+            format!("{verb} {}", code(&words(row.with.iter().map(|flag| flag.get_ref().as_str()))))
         }
         _ => action.name().into(),
     }
@@ -274,8 +296,14 @@ fn when(when: &When) -> String {
     if when.cross {
         all.push("the family names a C library".to_owned());
     }
+    if when.static_libraries {
+        all.push("static libraries of a system root are preferred".to_owned());
+    }
     if let Some(compiler) = &when.compiler {
         all.push(format!("`--compiler {compiler}`"));
+    }
+    if let Some(unwinding) = when.unwinding {
+        all.push(format!("the run-time unwinds by {}", unwinding.name()));
     }
     if let Some(machine) = &when.machine {
         all.push(format!("the family's machine is {machine}"));
@@ -303,6 +331,17 @@ fn tools(row: &InjectionRow) -> String {
 
 fn unless(row: &InjectionRow) -> String {
     row.unless.map(|effect| format!("the caller gave {}", effect.0.name())).unwrap_or_default()
+}
+
+/// What the caller's arguments must hold, and what must be known of the exports.
+fn needs(row: &InjectionRow) -> String {
+    let effect = row.needs.map(|effect| format!("the caller gave {}", effect.0.name()));
+    let exports = match row.exports.0 {
+        ExportsKnown::Any => None,
+        ExportsKnown::Names => Some("the names of exports are known".to_owned()),
+        ExportsKnown::All => Some("the names of exports are not known, or all are meant".to_owned()),
+    };
+    effect.into_iter().chain(exports).collect::<Vec<_>>().join("; ")
 }
 
 fn dialects(list: &[Coded<Dialect>]) -> String {

@@ -22,6 +22,7 @@ pub(super) struct Header<'a> {
     pub(super) werror: &'a str,
     pub(super) plan: &'a str,
     pub(super) bin: &'a Path,
+    pub(super) sysroot: Option<&'a Path>,
     pub(super) tools: &'a [Found],
 }
 
@@ -34,7 +35,11 @@ impl Header<'_> {
         for (name, value) in [("family", self.family), ("werror", self.werror), ("plan", self.plan)] {
             let _ = write!(line, r#","{name}":{}"#, quoted(value.as_bytes()));
         }
-        let _ = write!(line, r#","bin":{},"t":{},"tools":["#, path(self.bin), nanoseconds(now));
+        let _ = write!(line, r#","bin":{}"#, path(self.bin));
+        if let Some(sysroot) = self.sysroot {
+            let _ = write!(line, r#","sysroot":{}"#, path(sysroot));
+        }
+        let _ = write!(line, r#","t":{},"tools":["#, nanoseconds(now));
         for (place, tool) in self.tools.iter().enumerate() {
             if place > 0 {
                 line.push(',');
@@ -138,7 +143,14 @@ mod tests {
     use super::*;
 
     fn header() -> Header<'static> {
-        Header { family: "host", werror: "keep", plan: "00", bin: Path::new("/s/bin"), tools: &[] }
+        Header {
+            family: "host",
+            werror: "keep",
+            plan: "00",
+            bin: Path::new("/s/bin"),
+            sysroot: None,
+            tools: &[],
+        }
     }
 
     #[test]

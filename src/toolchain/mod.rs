@@ -8,6 +8,7 @@
 //! | [`python`] | what a Python says of itself |
 //! | [`redirect`] | commands that name a compiler by its path |
 //! | [`cross`] | cross compilers: a family and a choice to commands and names |
+//! | [`rust`] | what cargo and its helpers are told of a target |
 //! | [`assemble`] | tools, family and policies to a plan |
 //! | [`session`] | the folder of a session: shims, plan, record |
 //! | [`header`] | the first line of a record |
@@ -29,6 +30,7 @@ pub mod path;
 pub mod profile;
 pub mod python;
 pub mod redirect;
+pub mod rust;
 pub mod session;
 pub mod survey;
 

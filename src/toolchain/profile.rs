@@ -9,7 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crosswheel_shim::plan::{
-    Bytes, Demote, Dialect, Injection, Kind, Kinds, Language, Languages, Profile, Role, Rule, Slot,
+    Bytes, Demote, Dialect, ExportsKnown, Injection, Kind, Kinds, Language, Languages, Profile, Role, Rule,
+    Slot,
 };
 
 use super::Toolchains;
@@ -106,12 +107,22 @@ pub fn profile(
     });
     let level = family.level.map_or(0, Level::number);
     let marches = if level > 0 && is_compiler(facts) { toolchains.marches() } else { vec![] };
-    let profile = Profile { level, marches, injections: making.injections, rules, demote };
+    // Elsewhere no object is read for this.
+    let (exports, export_names) = if making.links_modules() {
+        (policy.exports.exports, policy.exports.names.clone())
+    } else {
+        Default::default()
+    };
+    let profile =
+        Profile { level, marches, injections: making.injections, rules, demote, exports, export_names };
     Ok(Compiled { profile, left_out: making.left_out })
 }
 
 /// Placeholders of arguments that are put in for others.
 const FILLED_BY_SHIM: [&str; 2] = ["value", "value_"];
+
+/// Placeholders of what is put in, which stand for none, one or several paths of a cross build.
+const PER_PATH: [&str; 2] = ["{sysroot_headers}", "{sysroot_libraries}"];
 
 fn is_compiler(facts: &CompilerFacts) -> bool {
     matches!(facts.dialect, Dialect::Gcc | Dialect::Clang)
@@ -181,10 +192,14 @@ impl Making<'_> {
             && when.werror.is_none_or(|asked| asked == self.policy.werror)
             && (!when.reproducible || self.reproducible.is_some())
             && (!when.cross || self.facts.cross.is_some())
+            && (!when.static_libraries || self.facts.cross.is_some_and(|cross| cross.static_libraries))
             && when
                 .compiler
                 .as_ref()
                 .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.compiler == *asked))
+            && when
+                .unwinding
+                .is_none_or(|asked| self.facts.cross.is_some_and(|cross| cross.unwinding == asked))
             && when.machine.as_ref().is_none_or(|asked| *asked == self.family.target.machine)
     }
 
@@ -208,8 +223,15 @@ impl Making<'_> {
                 languages,
                 probes: true,
                 unless: None,
+                needs: None,
+                exports: ExportsKnown::Any,
             });
         }
+    }
+
+    /// Whether a shared library is a module for a run-time that must be told its exports.
+    fn links_modules(&self) -> bool {
+        self.injections.iter().any(|injection| injection.exports != ExportsKnown::Any)
     }
 
     fn leave_out(&mut self, rule: &str, what: impl Into<String>, why: impl Into<String>) {
@@ -260,6 +282,8 @@ impl Making<'_> {
             languages,
             probes: row.probes,
             unless: row.unless.map(|effect| effect.0),
+            needs: row.needs.map(|effect| effect.0),
+            exports: row.exports.0,
         });
     }
 
@@ -282,6 +306,8 @@ impl Making<'_> {
             languages,
             probes: flags.probes,
             unless: None,
+            needs: None,
+            exports: ExportsKnown::Any,
         });
     }
 
@@ -338,6 +364,9 @@ impl Making<'_> {
     /// Fills in what is known now; the rest is the shim's. One flag may become several.
     fn fill(&mut self, rule: &str, flag: &str) -> Vec<Bytes> {
         let flag = self.levelled(flag);
+        if PER_PATH.iter().any(|word| flag.contains(word)) {
+            return self.paths(&flag);
+        }
         let Some((head, tail)) = flag.split_once("{map}") else { return vec![flag.into_bytes()] };
         let mut maps: Vec<_> = self.reproducible.map(|wanted| wanted.maps.clone()).unwrap_or_default();
         // Of several maps that fit, gcc takes the last: the deepest folder must come last.
@@ -384,6 +413,7 @@ impl Making<'_> {
             effect: row.effect.0,
             value,
             pattern: !row.patterns.is_empty(),
+            repeated: row.repeated,
             level: row.level.0,
             action: row.action.get_ref().0,
             with: row.with.iter().flat_map(|flag| self.paths(&fill(flag.get_ref()))).collect(),
@@ -399,6 +429,14 @@ impl Making<'_> {
         }
         if row.values.is_empty() {
             return vec![rule(None)];
+        }
+        if let [only] = &row.values[..]
+            && only.get_ref() == "{target_triples}"
+        {
+            let mut names = self.paths(only.get_ref());
+            names.sort_unstable();
+            names.dedup();
+            return names.into_iter().map(|name| rule(Some(name))).collect();
         }
         let mut values: Vec<String> = vec![];
         for value in &row.values {

@@ -31,6 +31,7 @@ use super::path::{find, is_executable, is_shim_folder, without_shims};
 use super::profile::{LeftOut, Reproducible};
 use super::python::Python;
 use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
+use super::rust;
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
 use crate::lock::Lock;
@@ -120,6 +121,7 @@ impl Session {
                 werror: options.policy.werror.name(),
                 plan: &crate::hex::digits(&digest),
                 bin: &bin,
+                sysroot: options.cross.and_then(|cross| cross.sysroot.as_deref()),
                 tools: &discovery.tools,
             };
             header.start(record)?;
@@ -206,6 +208,7 @@ fn of_target(cross: &Cross) -> Vec<(OsString, Option<OsString>)> {
     {
         all.push(((*variable).into(), Some(name.into())));
     }
+    all.extend(rust::variables(&cross.machine));
     all
 }
 

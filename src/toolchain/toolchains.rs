@@ -31,6 +31,7 @@ const BUILTIN: &[(&str, &str)] = builtin![
     "binutils.toml",
     "clang.toml",
     "cross.toml",
+    "emscripten.toml",
     "environment.toml",
     "gcc.toml",
     "machines.toml",
@@ -316,7 +317,17 @@ fn check_isa(isa: &Placed<Isa>) -> Result<()> {
 }
 
 /// Effects whose values can be told by patterns.
-const PATTERNED: &[Effect] = &[Effect::IncludeDir, Effect::LibraryDir, Effect::ForLinker];
+const PATTERNED: &[Effect] = &[
+    Effect::AsWritten,
+    Effect::ForLinker,
+    Effect::IncludeDir,
+    Effect::IsaOff,
+    Effect::IsaOn,
+    Effect::Library,
+    Effect::LibraryDir,
+    Effect::Machine,
+    Effect::Query,
+];
 
 fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
     let row = &rule.value;
@@ -329,8 +340,11 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
         Action::Refuse if row.hint.is_empty() => {
             return fault("`refuse` needs a `hint` that says what can be done");
         }
+        Action::Answer if row.with.is_empty() || row.effect.0 != Effect::Query => {
+            return fault("`answer` needs `with`, and is for the effect `query`");
+        }
         Action::Drop | Action::Refuse | Action::Note | Action::Keep if !row.with.is_empty() => {
-            return fault("`with` goes with the action `replace` alone");
+            return fault("`with` goes with the actions `replace` and `answer` alone");
         }
         _ => {}
     }
@@ -350,11 +364,19 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
         placeholders(
             &rule.source,
             value,
-            &["level", "machine", "triples", "build_triplet", "python_headers", "python_libraries"],
+            &[
+                "level",
+                "machine",
+                "triples",
+                "target_triples",
+                "build_triplet",
+                "python_headers",
+                "python_libraries",
+            ],
         )?;
     }
     for flag in &row.with {
-        placeholders(&rule.source, flag, &["level", "value", "value_", "target_headers"])?;
+        placeholders(&rule.source, flag, &["level", "value", "value_", "multiarch", "target_headers"])?;
     }
     Ok(())
 }
@@ -362,7 +384,17 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
 fn check_injection(injection: &Placed<InjectionRow>) -> Result<()> {
     let row = &injection.value;
     for flag in &row.flags {
-        let known = ["level", "map", "flag", "source", "cwd", "temp"];
+        let known = [
+            "level",
+            "map",
+            "flag",
+            "source",
+            "cwd",
+            "temp",
+            "export",
+            "sysroot_headers",
+            "sysroot_libraries",
+        ];
         placeholders(&injection.source, flag, &known)?;
     }
     if row.flags.is_empty() {

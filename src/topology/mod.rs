@@ -13,11 +13,15 @@ use crate::source::near::suggest;
 mod level;
 mod libc;
 mod policy;
+mod python;
 mod read;
+mod wasm;
 
 pub use level::{Level, MACHINE as LEVEL_MACHINE};
 pub use libc::LibcVersion;
-pub use policy::{MarchNative, Policy, PolicyFlags, Werror};
+pub use policy::{Exported, MarchNative, Policy, PolicyFlags, Werror};
+pub use python::MinorVersion;
+pub use wasm::{EmscriptenVersion, Unwinding, WasmAbi};
 
 /// Name of the file.
 pub const FILE: &str = "BUILD_TOPOLOGY.toml";
@@ -36,6 +40,16 @@ pub struct Topology {
     targets: BTreeMap<String, Target>,
     families: BTreeMap<String, Family>,
     policies: BTreeMap<String, Policy>,
+    packages: BTreeMap<String, Package>,
+}
+
+/// What the build of a package for another machine needs to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Settings for its backend, keys and values. A key that the user gives, too, is the user's.
+    pub config_settings: Vec<(String, String)>,
+    /// Why.
+    pub why: String,
 }
 
 /// A machine with its system.
@@ -45,7 +59,7 @@ pub struct Target {
     pub name: String,
     /// Processor architecture as in a compiler's triplet: `x86_64`, `aarch64`.
     pub machine: String,
-    /// Operating system: `linux`.
+    /// Operating system: `linux`, `emscripten`.
     pub os: String,
     /// C library: `gnu`, `musl`; empty for `host`, which takes the one that is there.
     pub libc: String,
@@ -79,6 +93,12 @@ impl Target {
         }
     }
 
+    /// Whether it is WebAssembly by Emscripten.
+    #[must_use]
+    pub fn is_emscripten(&self) -> bool {
+        self.os == "emscripten"
+    }
+
     /// Whether it is this machine whatever that is.
     #[must_use]
     pub fn is_host(&self) -> bool {
@@ -100,13 +120,28 @@ pub struct Family {
     /// The oldest C library that its wheels are to run on. A family that names one is built by a cross compiler, which
     /// can link for that version; one that does not is built by the compilers of this machine for its own.
     pub libc_version: Option<LibcVersion>,
+    /// For WebAssembly: the interface of the run-time that its wheels are for; `None` takes that of the compiler.
+    pub abi: Option<WasmAbi>,
     /// What it asks of every compile; a copy, which a command line may change.
     pub policy: Policy,
 }
 
 impl Family {
-    /// This family for another version of the C library.
+    /// Whether it is built by a cross compiler.
+    #[must_use]
+    pub fn is_cross(&self) -> bool {
+        self.libc_version.is_some() || self.target.is_emscripten()
+    }
+
+    /// This family for another version of the C library, or of Emscripten.
     fn at(&self, version: &str) -> Result<Self> {
+        if self.target.is_emscripten() && self.abi.is_none() {
+            let emscripten = version.parse().map_err(|what: String| {
+                Error::usage(what).hint(format!("write it such as `{}.3.1.58`", self.name))
+            })?;
+            let name = format!("{}.{version}", self.name);
+            return Ok(Self { name, abi: Some(WasmAbi::of(emscripten)), ..self.clone() });
+        }
         if self.libc_version.is_none() {
             let what = format!("the family `{}` has no libc_version, so its name takes none", self.name);
             return Err(Error::usage(what).hint(format!("name it `{}`", self.name)));
@@ -121,10 +156,13 @@ impl Family {
         Ok(Self { name: format!("{}.{version}", self.name), libc_version: Some(version), ..self.clone() })
     }
 
-    /// What pip calls the systems that its wheels run on, such as `manylinux_2_28_aarch64` (PEP 600, PEP 656); `None`
-    /// if it names no C library.
+    /// What pip calls the systems that its wheels run on, such as `manylinux_2_28_aarch64` (PEP 600, PEP 656, PEP 783);
+    /// `None` if it names no C library and no interface of WebAssembly.
     #[must_use]
     pub fn platform_tag(&self) -> Option<String> {
+        if let Some(abi) = &self.abi {
+            return Some(abi.platform.clone());
+        }
         let LibcVersion(major, minor) = self.libc_version?;
         let system = if self.target.libc == "musl" { "musllinux" } else { "manylinux" };
         Some(format!("{system}_{major}_{minor}_{}", self.target.machine))
@@ -185,6 +223,14 @@ impl Topology {
             Error::usage(format!("unknown policy `{name}` in {}", self.place()))
                 .hint(suggest(name, self.policies.keys().map(String::as_str)))
         })
+    }
+
+    /// Packages with settings of their own, by normalised name: those of the file, and of the built-in one those that
+    /// the file does not name.
+    pub fn packages(&self) -> Result<BTreeMap<String, Package>> {
+        let mut all = if self.path.is_some() { Self::builtin()?.packages } else { BTreeMap::new() };
+        all.extend(self.packages.clone());
+        Ok(all)
     }
 
     /// All families, by name.

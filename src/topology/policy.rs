@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crosswheel_shim::plan::{Kinds, Languages, Slot};
+use crosswheel_shim::plan::{Exports, Kinds, Languages, Slot};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -94,6 +94,24 @@ pub struct Policy {
     pub march_native: MarchNative,
     /// Flags of its own.
     pub flags: Vec<PolicyFlags>,
+    /// What WebAssembly modules export.
+    pub exports: Exported,
+}
+
+/// What WebAssembly modules export: a choice, and for a list its names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// The choice.
+    pub exports: Exports,
+    /// Names of symbols, for [`Exports::List`].
+    pub names: Vec<String>,
+}
+
+impl Default for Exported {
+    /// Init functions of Python modules.
+    fn default() -> Self {
+        Self { exports: Exports::Pyinit, names: Vec::new() }
+    }
 }
 
 /// Arguments that a policy puts in.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crosswheel_shim::plan::{Kind, Kinds, Language, Languages, Slot};
+use crosswheel_shim::plan::{Exports, Kind, Kinds, Language, Languages, Slot};
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Policy, PolicyFlags, Target, Topology, Werror,
+    Exported, Family, LEVEL_MACHINE, Level, LibcVersion, MarchNative, Package, Policy, PolicyFlags, Target,
+    Topology, Unwinding, WasmAbi, Werror,
 };
+use crate::build::pep440::normalized_name;
 use crate::error::{Error, Result};
 use crate::source::Source;
 use crate::source::coded::{Coded, kinds, languages};
@@ -28,6 +30,15 @@ struct RawFile {
     families: Table<RawFamily>,
     #[serde(default)]
     policies: Table<RawPolicy>,
+    #[serde(default)]
+    packages: Table<RawPackage>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPackage {
+    config_settings: Spanned<Vec<Spanned<String>>>,
+    why: Spanned<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -56,7 +67,18 @@ struct RawFamily {
     target: Spanned<String>,
     level: Option<Spanned<String>>,
     libc_version: Option<Spanned<String>>,
+    abi: Option<Spanned<RawAbi>>,
     policy: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAbi {
+    emscripten: Spanned<String>,
+    platform: Spanned<String>,
+    python: Option<Spanned<String>>,
+    #[serde(default)]
+    unwinding: Unwinding,
 }
 
 #[derive(Deserialize)]
@@ -70,8 +92,17 @@ struct RawPolicy {
     werror_flags: Vec<Spanned<String>>,
     #[serde(default)]
     march_native: MarchNative,
+    exports: Option<Spanned<RawExports>>,
     #[serde(default)]
     flags: Vec<RawFlags>,
+}
+
+/// A choice, or names of symbols.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawExports {
+    Choice(String),
+    List(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -98,6 +129,7 @@ pub(super) fn topology(source: &Source) -> Result<Topology> {
     let targets = reader.targets(&raw.targets)?;
     let policies = reader.policies(&raw.policies)?;
     let families = reader.families(&raw.families, &targets, &policies)?;
+    let packages = reader.packages(&raw.packages)?;
     Ok(Topology {
         path: None,
         version: raw.metadata.version,
@@ -105,6 +137,7 @@ pub(super) fn topology(source: &Source) -> Result<Topology> {
         targets,
         families,
         policies,
+        packages,
     })
 }
 
@@ -166,6 +199,7 @@ impl Reader<'_> {
             };
             let level = raw.level.as_ref().map(|level| self.level(level, &target)).transpose()?;
             let libc_version = self.libc_of(raw, &target)?;
+            let abi = raw.abi.as_ref().map(|abi| self.abi(abi, &target)).transpose()?;
             let policy = match &raw.policy {
                 Some(policy) => self.one_of("policy", policy, policies)?,
                 None => Policy::default(),
@@ -176,6 +210,7 @@ impl Reader<'_> {
                 target,
                 level,
                 libc_version,
+                abi,
                 policy,
             };
             families.insert(family.name.clone(), family);
@@ -192,9 +227,38 @@ impl Reader<'_> {
                 .fault(given.span(), message)
                 .hint("declare a target with machine, os and libc, and name it here"));
         }
+        if target.is_emscripten() {
+            let message = "Emscripten brings its own C library, whose version nobody asks for";
+            return Err(self.fault(given.span(), message).hint("say which Emscripten with `abi`"));
+        }
         let version = self.libc_version(given)?;
         target.check(version).map_err(|what| self.fault(given.span(), what))?;
         Ok(Some(version))
+    }
+
+    /// The interface of the run-time that a family is for.
+    fn abi(&self, raw: &Spanned<RawAbi>, target: &Target) -> Result<WasmAbi> {
+        if !target.is_emscripten() {
+            let message = "an `abi` goes with a target whose os is emscripten";
+            return Err(self.fault(raw.span(), message).hint("name the C library with `libc_version`"));
+        }
+        let abi = raw.get_ref();
+        let fault = |at: &Spanned<String>, what: String| self.fault(at.span(), what);
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let platform = abi.platform.get_ref();
+        if !platform.chars().all(word) || !platform.ends_with(&format!("_{}", target.machine)) {
+            let message = format!("`{platform}` is no platform tag of {}", target.machine);
+            return Err(self
+                .fault(abi.platform.span(), message)
+                .hint("such as \"pyodide_2024_0_wasm32\": lower-case letters, digits and `_`"));
+        }
+        let python = abi.python.as_ref();
+        Ok(WasmAbi {
+            emscripten: abi.emscripten.get_ref().parse().map_err(|what| fault(&abi.emscripten, what))?,
+            platform: platform.clone(),
+            python: python.map(|at| at.get_ref().parse().map_err(|what| fault(at, what))).transpose()?,
+            unwinding: abi.unwinding,
+        })
     }
 
     fn libc_version(&self, text: &Spanned<String>) -> Result<LibcVersion> {
@@ -244,10 +308,56 @@ impl Reader<'_> {
                 werror_flags: raw.werror_flags.iter().map(|flag| flag.get_ref().clone()).collect(),
                 march_native: raw.march_native,
                 flags,
+                exports: raw.exports.as_ref().map_or(Ok(Exported::default()), |raw| self.exports(raw))?,
             };
             policies.insert(policy.name.clone(), policy);
         }
         Ok(policies)
+    }
+
+    fn packages(&self, raw: &Table<RawPackage>) -> Result<BTreeMap<String, Package>> {
+        let mut packages = BTreeMap::new();
+        for (name, raw) in raw {
+            self.name("package", name)?;
+            if raw.why.get_ref().trim().is_empty() {
+                return Err(self.fault(raw.why.span(), "a reason must be given"));
+            }
+            let mut settings = Vec::new();
+            for setting in raw.config_settings.get_ref() {
+                let Some((key, value)) = setting.get_ref().split_once('=').filter(|(key, _)| !key.is_empty())
+                else {
+                    return Err(self
+                        .fault(setting.span(), format!("`{}` is no setting", setting.get_ref()))
+                        .hint("write it such as \"setup-args=-Dblas=none\""));
+                };
+                settings.push((key.to_owned(), value.to_owned()));
+            }
+            let package = Package { config_settings: settings, why: raw.why.get_ref().clone() };
+            packages.insert(normalized_name(name.get_ref()), package);
+        }
+        Ok(packages)
+    }
+
+    fn exports(&self, raw: &Spanned<RawExports>) -> Result<Exported> {
+        let fault = |message: String| Err(self.fault(raw.span(), message));
+        let choices = [Exports::Pyinit, Exports::Requested, Exports::WholeArchive];
+        match raw.get_ref() {
+            RawExports::Choice(text) => {
+                if let Some(exports) = choices.into_iter().find(|choice| choice.name() == text) {
+                    return Ok(Exported { exports, names: Vec::new() });
+                }
+                let near = suggest(text, choices.map(Exports::name));
+                fault(format!("unknown choice of exports `{text}`; {near}, or a list of symbols"))
+            }
+            RawExports::List(names) => {
+                // A comma would end the word for the linker.
+                let odd = |name: &&String| name.is_empty() || name.contains([',', ' ', '\n']);
+                if let Some(name) = names.iter().find(odd) {
+                    return fault(format!("`{name}` is no name of a symbol"));
+                }
+                Ok(Exported { exports: Exports::List, names: names.clone() })
+            }
+        }
     }
 
     fn warning(&self, flag: &Spanned<String>) -> Result<()> {

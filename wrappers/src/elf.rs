@@ -17,6 +17,12 @@ pub const ET_EXEC: u16 = 2;
 /// `e_type` of a shared object, and of an executable that may be put anywhere.
 pub const ET_DYN: u16 = 3;
 
+/// How a WebAssembly file begins: its magic and the one version of the format that there is (core specification, "Modules").
+pub const WASM_MAGIC: &[u8; 8] = b"\0asm\x01\0\0\0";
+/// What stands for WebAssembly of 32 bits where machines are told apart. None of its files is ELF; binutils keep this number
+/// for it (`EM_WEBASSEMBLY`).
+pub const WASM32: Machine = Machine { number: 0x4157, bits: 32, little: true };
+
 const MAGIC: &[u8] = b"\x7fELF";
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;

@@ -4,6 +4,7 @@
 //! beats `-c`, a C++ driver takes `.c` for C++. What cannot be told is [`Kind::Other`], and passes.
 
 use crate::args::{Items, Line, What};
+use crate::exports::Exported;
 use crate::paths::{base_name, stem};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Effect, Kind, Language, Languages, Role};
@@ -32,6 +33,8 @@ pub struct Invocation<'a> {
     pub outputs: Vec<Vec<u8>>,
     /// The file for dependencies.
     pub dep_file: Option<Vec<u8>>,
+    /// What the module that it links exports, once its objects were read.
+    pub exported: Option<Exported>,
 }
 
 impl<'a> Invocation<'a> {
@@ -50,6 +53,7 @@ impl<'a> Invocation<'a> {
             sources: Vec::new(),
             outputs: Vec::new(),
             dep_file: None,
+            exported: None,
         };
         match dialect {
             Dialect::Gcc | Dialect::Clang => call.read_driver(),

@@ -10,11 +10,12 @@
 //! | [`args`] | arguments without loss, response files |
 //! | [`invocation`] | what a call does: kind, languages, inputs, outputs |
 //! | [`probe`] | whether it is a configure step's question |
+//! | [`exports`] | what a WebAssembly module that it links exports |
 //! | [`rewrite`] | what becomes of it, with a reason for each edit |
 //! | [`taken`] | what a link or an archive took in |
 //! | [`record`] | the lines that tell of it |
 //! | [`process`] | starting the real tool and being it for the caller |
-//! | [`elf`] | what was linked |
+//! | [`elf`], [`wasm`] | what was linked; symbols of WebAssembly objects |
 //! | [`run`] | all of these in a row |
 //!
 //! [`paths`], [`coloured`], [`sys`] and [`arena`] serve them all; every `unsafe` block of the crate is in [`sys`], [`arena`] and
@@ -25,6 +26,7 @@ pub mod args;
 pub mod coloured;
 pub mod dispatch;
 pub mod elf;
+pub mod exports;
 pub mod invocation;
 mod linker_words;
 pub mod paths;
@@ -36,3 +38,4 @@ pub mod rewrite;
 pub mod run;
 pub mod sys;
 pub mod taken;
+pub mod wasm;

@@ -10,7 +10,7 @@ use crate::elf;
 use crate::invocation::Invocation;
 use crate::plan::{Kind, Plan};
 use crate::process::{Ended, Signals};
-use crate::rewrite::{Decision, Refusal};
+use crate::rewrite::{Arg, Decision, Refusal};
 use crate::sys::{self, Fd, Stamp};
 use crate::taken;
 
@@ -297,7 +297,7 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
         j.close(b']');
     }
     if b.probe.is_none() && taken::takes(b.call) {
-        takes(&mut j, b.call);
+        takes(&mut j, b.call, &b.decision.args);
     }
     let lead = b.target.head(b.call.only_asks()).skip_while(|word| *word != b.target.tool.real()).skip(1);
     j.list_some("lead", lead);
@@ -338,7 +338,7 @@ pub fn refused(refusal: &Refusal<'_>) -> Vec<u8> {
 }
 
 /// What a link or an archive takes in.
-fn takes(j: &mut Json, call: &Invocation<'_>) {
+fn takes(j: &mut Json, call: &Invocation<'_>, ran: &[Arg<'_>]) {
     if !call.inputs.is_empty() {
         j.key("seen");
         j.open(b'[');
@@ -347,7 +347,7 @@ fn takes(j: &mut Json, call: &Invocation<'_>) {
         }
         j.close(b']');
     }
-    let libraries = if call.kind == Kind::Link { taken::libraries(call) } else { Vec::new() };
+    let libraries = if call.kind == Kind::Link { taken::libraries(call, ran) } else { Vec::new() };
     if !libraries.is_empty() {
         j.key("libs");
         j.open(b'[');
@@ -454,14 +454,15 @@ pub fn end(e: &End<'_>) -> Json {
     j
 }
 
-/// Describes those of the outputs that are ELF files or archives.
+/// Describes those of the outputs that are ELF files, WebAssembly or archives.
 fn made(j: &mut Json, outputs: &[Vec<u8>]) {
     let mut any = false;
     for path in outputs {
         let Some(content) = sys::Map::open(path) else { continue };
         let content = content.bytes();
         let facts = elf::facts(content);
-        if facts.is_none() && !content.starts_with(b"!<arch>\n") {
+        let wasm = content.starts_with(elf::WASM_MAGIC);
+        if facts.is_none() && !wasm && !content.starts_with(b"!<arch>\n") {
             continue;
         }
         if !any {
@@ -481,6 +482,9 @@ fn made(j: &mut Json, outputs: &[Vec<u8>]) {
                 j.field_hex("load", &digest);
             }
             j.field("machine", facts.machine.to_string().as_bytes());
+        }
+        if wasm {
+            j.field("machine", elf::WASM32.to_string().as_bytes());
         }
         j.close(b'}');
     }

@@ -8,11 +8,12 @@
 use std::borrow::Cow;
 
 use crate::args::{Item, What};
+use crate::exports::Exported;
 use crate::invocation::{Invocation, archiver_key};
 use crate::linker_words::{self, Word};
 use crate::paths::{absolute, base_name, matches, within};
 use crate::plan::view::{Injection, Profile, Rule};
-use crate::plan::{Action, Dialect, Effect, Kind, LevelTest, Slot};
+use crate::plan::{Action, Dialect, Effect, ExportsKnown, Kind, LevelTest, Slot};
 use crate::probe::Place;
 
 /// One argument, ours or the caller's.
@@ -59,6 +60,8 @@ pub struct Decision<'c> {
     pub refusal: Option<Refusal<'c>>,
     /// Arguments of the second try, if the first one fails.
     pub retry: Option<Vec<Arg<'c>>>,
+    /// What is printed in the tool's place, which does not run.
+    pub answer: Option<Vec<u8>>,
 }
 
 impl Decision<'_> {
@@ -77,12 +80,14 @@ pub fn decide<'c>(
     probe: bool,
     place: Place<'c>,
 ) -> Decision<'c> {
-    let rewritable = !matches!(call.kind, Kind::Query) && !internal(call);
-    let Some(profile) = profile.filter(|_| rewritable) else {
-        return Decision { args: call.line.render(&[]), ..Decision::default() };
-    };
+    let passed = || Decision { args: call.line.render(&[]), ..Decision::default() };
+    let Some(profile) = profile.filter(|_| !internal(call)) else { return passed() };
     let mut draft =
         Draft { call, profile, probe, place, changes: Vec::new(), edits: Vec::new(), dropped: Vec::new() };
+    if call.kind == Kind::Query {
+        let answer = draft.answer();
+        return Decision { answer, edits: draft.edits, ..passed() };
+    }
     if let Some(refusal) = draft.rules() {
         return Decision { refusal: Some(refusal), edits: draft.edits, ..Decision::default() };
     }
@@ -113,6 +118,20 @@ struct Draft<'c, 'l> {
 }
 
 impl<'c> Draft<'c, '_> {
+    /// What a rule answers to a question, in lines. Questions are not rewritten otherwise.
+    fn answer(&mut self) -> Option<Vec<u8>> {
+        let answers = self.profile.rules().iter().filter(|rule| rule.action() == Action::Answer);
+        let asked = self.call.items.iter().filter(|item| item.effect == Effect::Query);
+        let (rule, item) = asked
+            .flat_map(|item| answers.clone().map(move |rule| (rule, item)))
+            .find(|(rule, item)| self.applies(*rule, item))?;
+        let before = vec![Cow::Borrowed(self.call.line.text(item.at))];
+        let after: Vec<Arg<'c>> = rule.with().map(Cow::Borrowed).collect();
+        let lines = after.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
+        self.edits.push(Edit { rule: rule.rule(), why: rule.why(), at: item.at, before, after });
+        Some(lines)
+    }
+
     /// Applies the rules to the caller's arguments.
     fn rules(&mut self) -> Option<Refusal<'c>> {
         let call = self.call;
@@ -128,7 +147,7 @@ impl<'c> Draft<'c, '_> {
             let given =
                 || (item.at..item.at + item.words).map(|at| Cow::Borrowed(call.line.text(at))).collect();
             let after: Vec<Arg<'c>> = match rule.action() {
-                Action::Keep => continue,
+                Action::Keep | Action::Answer => continue,
                 Action::Refuse => {
                     let (at, arg) = (item.at, Cow::Borrowed(call.line.text(item.at)));
                     return Some(Refusal { rule: rule.rule(), why: rule.why(), hint: rule.hint(), at, arg });
@@ -226,14 +245,24 @@ impl<'c> Draft<'c, '_> {
         let value = item.value(&self.call.line);
         match rule.value() {
             Some(pattern) if rule.pattern() => {
-                // Words for the linker are looked at by themselves.
-                let folder = matches!(item.effect, Effect::IncludeDir | Effect::LibraryDir);
-                if !folder || !matches(pattern, &absolute(value, self.place.cwd)) {
+                let fits = match item.effect {
+                    // Words for the linker are looked at by themselves.
+                    Effect::ForLinker => false,
+                    Effect::IncludeDir | Effect::LibraryDir => {
+                        matches(pattern, &absolute(value, self.place.cwd))
+                    }
+                    Effect::Library => matches(pattern, value),
+                    _ => matches(pattern, &self.written(item)),
+                };
+                if !fits {
                     return false;
                 }
             }
             Some(asked) if asked != value => return false,
             _ => {}
+        }
+        if rule.repeated() && !self.repeated(item) {
+            return false;
         }
         let level = match item.effect {
             Effect::March => self.profile.march(value),
@@ -250,6 +279,31 @@ impl<'c> Draft<'c, '_> {
         }
     }
 
+    /// An option as it is written, with a blank ahead of a value of its own.
+    fn written(&self, item: &Item) -> Cow<'c, [u8]> {
+        let line = &self.call.line;
+        let text = line.text(item.at);
+        if item.words == 2 {
+            Cow::Owned([text, b" ", item.value(line)].concat())
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+
+    /// Whether an option was there before with the same value. Where archives are taken in whole, the places of options
+    /// have a meaning, and none counts as repeated.
+    fn repeated(&self, item: &Item) -> bool {
+        let line = &self.call.line;
+        let whole = |earlier: &Item| {
+            earlier.effect == Effect::ForLinker
+                && earlier.value(line).split(|byte| *byte == b',').any(|word| word == b"--whole-archive")
+        };
+        let same = |earlier: &Item| {
+            earlier.at < item.at && earlier.effect == item.effect && earlier.value(line) == item.value(line)
+        };
+        self.call.items.iter().any(same) && !self.call.items.iter().any(whole)
+    }
+
     /// Whether the caller's arguments still hold an option with this effect.
     fn holds(&self, effect: Effect) -> bool {
         self.call.items.iter().any(|item| item.effect == effect && !self.dropped.contains(&item.at))
@@ -262,6 +316,12 @@ impl<'c> Draft<'c, '_> {
             && (!self.probe || injection.probes())
             && (languages.is_empty() || (!call.languages.is_empty() && call.languages.within(languages)))
             && !injection.unless().is_some_and(|effect| self.holds(effect))
+            && injection.needs().is_none_or(|effect| self.holds(effect))
+            && match injection.exports() {
+                ExportsKnown::Any => true,
+                ExportsKnown::Names => matches!(call.exported, Some(Exported::Names(_))),
+                ExportsKnown::All => call.exported == Some(Exported::All),
+            }
     }
 
     /// The arguments for one slot, each injection with its edit.
@@ -272,7 +332,7 @@ impl<'c> Draft<'c, '_> {
             if injection.slot() != slot || !self.wanted(injection) {
                 continue;
             }
-            let flags: Vec<Arg<'c>> = injection.flags().map(|flag| self.filled(flag)).collect();
+            let flags: Vec<Arg<'c>> = injection.flags().flat_map(|flag| self.each(flag)).collect();
             all.extend_from_slice(&flags);
             self.edits.push(Edit {
                 rule: injection.rule(),
@@ -283,6 +343,17 @@ impl<'c> Draft<'c, '_> {
             });
         }
         all
+    }
+
+    /// One argument, or one for each name that the link exports.
+    fn each(&self, flag: &'c [u8]) -> Vec<Arg<'c>> {
+        let placeholder = b"{export}";
+        match &self.call.exported {
+            Some(Exported::Names(names)) if flag.windows(placeholder.len()).any(|w| w == placeholder) => {
+                names.iter().map(|name| Cow::Owned(fill(flag, placeholder, name))).collect()
+            }
+            _ => vec![self.filled(flag)],
+        }
     }
 
     /// Fills in what only the call knows.
@@ -351,7 +422,7 @@ impl<'c> Draft<'c, '_> {
         };
         let args = with_tail(after);
         let retry = retry.map(|flags| with_tail(&[after, &flags].concat()));
-        Decision { args, edits: std::mem::take(&mut self.edits), refusal: None, retry }
+        Decision { args, edits: std::mem::take(&mut self.edits), retry, ..Decision::default() }
     }
 
     /// What a second try appends, if there is to be one.

@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use crate::args::{Files, Line, response};
 use crate::coloured::plain;
 use crate::dispatch::{Target, dispatch};
+use crate::exports;
 use crate::invocation::Invocation;
 use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Options;
@@ -95,7 +96,7 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     let place = Place { cwd: &cwd, temp: &temp };
     let tool = target.tool;
     let options = plan.options(tool.dialect());
-    let call = Invocation::read(Line::read(target.args, &Disk), tool.role(), tool.dialect(), options);
+    let call = understood(&target, options);
     let probed = probe(plan, &call, place);
     let decision = decide(&call, tool.profile(), probed.is_some(), place);
     let time = sys::now();
@@ -144,6 +145,15 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
         Ok(ended) => session.signals().end_as(&ended),
         Err(_) => process::exit(outcome.status),
     }
+}
+
+/// A call, with all that files have to tell of it.
+fn understood<'a>(target: &Target<'a, 'a>, options: Options<'_>) -> Invocation<'a> {
+    let tool = target.tool;
+    let line = Line::read(target.args, &Disk);
+    let mut call = Invocation::read(line, tool.role(), tool.dialect(), options);
+    call.exported = exports::of(&call, tool.profile());
+    call
 }
 
 /// Outputs worth describing: what was linked or put into an archive, or changed afterwards.
@@ -195,6 +205,12 @@ impl<'c> Session<'c, '_> {
             say(self.name, &message, refusal.hint);
             let error = String::from_utf8_lossy(&message).into_owned();
             return Outcome { ended: Err(error), status: FAILED, retry: None };
+        }
+        if let Some(answer) = &self.decision.answer {
+            // A reader that is gone would have stopped the tool too.
+            let _ = sys::write_all(1, answer);
+            let ended = Ended { exit: Some(0), ..Ended::default() };
+            return Outcome { ended: Ok(ended), status: 0, retry: None };
         }
         let envp = self.environment(recorded);
         if let Some(second) = &self.decision.retry {
@@ -425,7 +441,7 @@ pub fn explain<T>(
 ) -> T {
     let tool = target.tool;
     let options: Options<'_> = plan.options(tool.dialect());
-    let call = Invocation::read(Line::read(target.args, &Disk), tool.role(), tool.dialect(), options);
+    let call = understood(target, options);
     let probed = probe(plan, &call, place);
     let decision = decide(&call, tool.profile(), probed.is_some(), place);
     show(&call, probed, &decision)

@@ -1,5 +1,5 @@
 //! What a link or an archive takes in, as it was at that moment: the size and the time of change of each file
-//! that the call names, and of each library that its `-l` options find in the caller's own folders. An audit
+//! that the call names, and of each library that its `-l` options find in the folders that the tool is given. An audit
 //! traces a product back to its compiles by these, also where files were renamed in between, and sees what no
 //! recorded call made.
 //!
@@ -8,6 +8,7 @@
 use crate::args::What;
 use crate::invocation::Invocation;
 use crate::plan::{Effect, Kind};
+use crate::rewrite::Arg;
 use crate::sys::{self, Stamp};
 
 /// A library that an option stands for.
@@ -32,21 +33,15 @@ pub fn inputs(call: &Invocation<'_>) -> impl Iterator<Item = Option<Stamp>> {
     call.inputs.iter().map(|at| sys::stamp(call.input(*at)))
 }
 
-/// The libraries of a link that are found in its own folders, in their order.
+/// The libraries of a link that are found in the folders of `ran`, the arguments as run, in their order.
 ///
 /// As GNU ld looks for them: in every `-L` folder for the shared one, then the static one, wherever the folders
 /// stand on the line; after `-static` or `-Bstatic` only for the static one.
 #[must_use]
-pub fn libraries<'c>(call: &'c Invocation<'_>) -> Vec<Library<'c>> {
+pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'c>> {
     let line = &call.line;
     let options = || call.items.iter().filter(|item| item.what == What::Option);
-    let folders: Vec<&[u8]> = options()
-        .filter(|item| {
-            let text = line.text(item.at);
-            text.starts_with(b"-L") || text.starts_with(b"--library-path")
-        })
-        .map(|item| item.value(line))
-        .collect();
+    let folders = folders(ran);
     let mut found = Vec::new();
     let mut archives_only = options().any(|item| line.text(item.at) == b"-static");
     for item in options() {
@@ -79,6 +74,22 @@ pub fn libraries<'c>(call: &'c Invocation<'_>) -> Vec<Library<'c>> {
         }
     }
     found
+}
+
+/// The folders that a linker is told to look in.
+fn folders<'a>(ran: &'a [Arg<'_>]) -> Vec<&'a [u8]> {
+    let mut out = Vec::new();
+    let mut args = ran.iter().map(|arg| &**arg);
+    while let Some(arg) = args.next() {
+        let joined = arg.strip_prefix(b"--library-path=").or_else(|| arg.strip_prefix(b"-L"));
+        match joined {
+            Some(b"") => out.extend(args.next()),
+            Some(folder) => out.push(folder),
+            None if arg == b"--library-path" => out.extend(args.next()),
+            None => {}
+        }
+    }
+    out
 }
 
 /// The file names that a library may have, the one that is looked for first ahead.

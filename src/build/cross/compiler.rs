@@ -16,7 +16,7 @@ use super::languages;
 use crate::environment as vars;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
-use crate::toolchain::cross::{Cross, DEFAULT_COMPILER};
+use crate::toolchain::cross::Cross;
 use crate::topology::Family;
 
 /// The folder of the package that a compiler comes in; `None` for one that is looked for on `PATH`.
@@ -72,12 +72,16 @@ pub fn provide(
     Ok(Some(folder))
 }
 
-/// Tells the compiler where its caches are: of C libraries beside it, of what belongs to a build in `local`.
-pub fn set_caches(cross: &mut Cross, package: Option<&Path>, local: &Path) {
+/// Tells the compiler where its caches are (of C libraries beside it, of what belongs to a build in `local`), and drivers
+/// that are Python programs which Python is the user's: the first on PATH may be the one that is built with.
+pub fn set_variables(cross: &mut Cross, package: Option<&Path>, local: &Path) {
     let (global, own) = cross.caches.clone();
     let global = global.into_iter().zip(package).map(|(name, folder)| (name, cache_of(folder)));
     let own = own.into_iter().map(|name| (name, local.join("compiler-cache")));
-    cross.variables = global.chain(own).map(|(name, folder)| (name.into(), folder.into())).collect();
+    let python = cross.python.clone().filter(|name| std::env::var_os(name).is_none());
+    let python = python.into_iter().filter_map(|name| Some((name, which::which("python3").ok()?)));
+    cross.variables =
+        global.chain(own).chain(python).map(|(name, path)| (name.into(), path.into())).collect();
 }
 
 /// The compiler of a session that is not a build's: `crosswheel run` and `env`.
@@ -88,7 +92,8 @@ pub fn for_session(
     (path, dir): (&OsStr, &Path),
     observer: &mut dyn Observer,
 ) -> Result<Cross> {
-    let name = compiler.unwrap_or(DEFAULT_COMPILER);
+    let name = compiler.unwrap_or_else(|| toolchains.default_compiler(family));
+    toolchains.check_compiler(name, family)?;
     let package = match found(toolchains, name)? {
         Some(folder) => Some(folder),
         None if toolchains.cross_package(name)?.is_some() => {
@@ -100,7 +105,7 @@ pub fn for_session(
         None => None,
     };
     let mut cross = Cross::resolve(toolchains, family, name, package.as_deref(), (path, dir))?;
-    set_caches(&mut cross, package.as_deref(), dir);
+    set_variables(&mut cross, package.as_deref(), dir);
     Ok(cross)
 }
 
@@ -165,7 +170,9 @@ impl Own<'_> {
         let wanted =
             if languages::first(source, &languages::CXX)?.is_some() { vec![c, cxx] } else { vec![c] };
         for (role, language, extension, text) in wanted {
-            let name = [self.cross.target.join("_"), language.to_owned()].join(".").replace("-target_", "");
+            // zig compiles its libraries anew for other options of the link, so these are the ones that builds get.
+            let options = [&self.cross.target[..], &self.cross.links].concat().join("_").replace('/', "_");
+            let name = [options, language.to_owned()].join(".").replace("-target_", "");
             let mark = cache_of(package).join("warm").join(name);
             if mark.is_file() {
                 continue;
@@ -178,7 +185,11 @@ impl Own<'_> {
             let file = folder.join(format!("warm.{extension}"));
             fs::write(&file, text).context("writing", &file)?;
             let mut command = self.command(role)?;
-            command.args(["-O2", "-fPIC", "-shared", "-o"]).arg(folder.join("warm.so")).arg(&file);
+            command
+                .args(&self.cross.links)
+                .args(["-O2", "-fPIC", "-shared", "-o"])
+                .arg(folder.join("warm.so"))
+                .arg(&file);
             let status = process::run_logged(&mut command, self.log, || observer.event(Event::Tick))?;
             if !status.success() {
                 return Err(process::failure(

@@ -1,6 +1,7 @@
 //! What build systems are told of the target in files of their own: Meson's cross and native file, CMake's toolchain
 //! file, configure's site file, and what stands in for running a test of automake's.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +10,9 @@ use std::path::{Path, PathBuf};
 use crosswheel_shim::plan::Role;
 
 use super::super::backend::Backend;
+use super::runs::Runs;
 use super::site;
+use super::system::View;
 use crate::error::{IoContext, Result};
 use crate::toolchain::cross::Cross;
 use crate::topology::Family;
@@ -26,12 +29,24 @@ pub struct Content<'a> {
     pub packages: &'a Path,
     /// Headers of the target's Python.
     pub headers: &'a Path,
-    /// Where the target's libraries are.
+    /// Where the target's libraries are; empty if there are none.
     pub system: &'a Path,
+    /// The folders in it, if there are any.
+    pub view: Option<&'a View>,
+    /// Folders in which the package builds what it brings itself.
+    pub own: [&'a Path; 2],
+    /// Where the names of tools will be.
+    pub tools: &'a Path,
     /// Where the files go.
     pub folder: &'a Path,
     /// What ends the name of an extension module.
     pub module_suffix: &'a str,
+    /// How programs of the target run.
+    pub runs: &'a Runs,
+    /// The command that runs programs of the target here, if something does.
+    pub runner: &'a [OsString],
+    /// Modules for CMake that come with the compiler.
+    pub modules: Option<&'a Path>,
 }
 
 /// The files.
@@ -69,11 +84,19 @@ pub fn write(content: &Content<'_>) -> Result<Files> {
         fs::write(&path, text).context("writing", &path)?;
         Ok(path)
     };
+    if content.cross.machine.system == "emscripten" {
+        let folder = content.folder.join("Platform");
+        fs::create_dir(&folder).context("making", &folder)?;
+        put("Platform/Emscripten.cmake", PLATFORM.to_owned())?;
+    }
     Ok(Files {
         meson: put("meson-cross.ini", meson(content))?,
         meson_native: put("meson-native.ini", MESON_NATIVE.to_owned())?,
         cmake: put("toolchain.cmake", cmake(content))?,
-        site: put("config.site", site::text(&content.family.name, content.cross))?,
+        site: put(
+            "config.site",
+            site::text(&content.family.name, content.cross, content.runs.namespace.is_some()),
+        )?,
         skip: skip(put("skip-test", SKIP.to_owned())?)?,
     })
 }
@@ -87,6 +110,31 @@ fn skip(file: PathBuf) -> Result<PathBuf> {
 }
 
 const MESON_NATIVE: &str = "[binaries]\nc = 'build-cc'\ncpp = 'build-c++'\n";
+
+/// What CMake is to know of a system that it has no file for before 4.2: as on other Unixes, but for the names of programs.
+/// Emscripten's own file says that there are no shared libraries, which is not so for side modules.
+const PLATFORM: &str = "\
+set(EMSCRIPTEN 1)
+set(UNIX 1)
+set_property(GLOBAL PROPERTY TARGET_SUPPORTS_SHARED_LIBS TRUE)
+set(CMAKE_EXECUTABLE_SUFFIX .js)
+set(CMAKE_STATIC_LIBRARY_PREFIX lib)
+set(CMAKE_STATIC_LIBRARY_SUFFIX .a)
+set(CMAKE_SHARED_LIBRARY_PREFIX lib)
+set(CMAKE_SHARED_LIBRARY_SUFFIX .so)
+set(CMAKE_SHARED_MODULE_PREFIX lib)
+set(CMAKE_SHARED_MODULE_SUFFIX .so)
+set(CMAKE_FIND_LIBRARY_PREFIXES lib)
+set(CMAKE_FIND_LIBRARY_SUFFIXES .so .a)
+set(CMAKE_DL_LIBS)
+foreach(lang C CXX)
+  set(CMAKE_${lang}_COMPILE_OPTIONS_PIC -fPIC)
+  set(CMAKE_SHARED_LIBRARY_${lang}_FLAGS -fPIC)
+  set(CMAKE_SHARED_LIBRARY_CREATE_${lang}_FLAGS -shared)
+  set(CMAKE_SHARED_MODULE_${lang}_FLAGS -fPIC)
+  set(CMAKE_SHARED_MODULE_CREATE_${lang}_FLAGS -shared)
+endforeach()
+";
 
 /// Binaries by the names that Meson has for them.
 const MESON_TOOLS: [(&str, Role, &str); 6] = [
@@ -107,33 +155,72 @@ fn meson(content: &Content<'_>) -> String {
             let _ = writeln!(text, "{name} = '{tool}'");
         }
     }
+    if !content.runner.is_empty() {
+        let words: Vec<String> = content.runner.iter().map(|word| quoted(Path::new(word), '\'')).collect();
+        let _ = writeln!(text, "exe_wrapper = [{}]", words.join(", "));
+    }
     let python = quoted(content.python, '\'');
     let _ = write!(
         text,
-        "pkg-config = 'pkg-config'\npython = {python}\n\n[host_machine]\nsystem = 'linux'\ncpu_family = '{}'\ncpu = '{}'\n\
+        "pkg-config = 'pkg-config'\npython = {python}\n\n[host_machine]\nsystem = '{}'\ncpu_family = '{}'\ncpu = '{}'\n\
          endian = '{}'\n\n[properties]\nneeds_exe_wrapper = true\nlongdouble_format = '{}'\n",
+        machine.system,
         machine.meson.0,
         machine.meson.1,
         if machine.abi.big_endian { "big" } else { "little" },
         machine.longdouble,
     );
+    if let Some(view) = content.view {
+        let folders: Vec<String> = view.pkg_config.iter().map(|folder| quoted(folder, '\'')).collect();
+        let _ = writeln!(text, "pkg_config_libdir = [{}]", folders.join(", "));
+    }
     text
 }
 
 fn cmake(content: &Content<'_>) -> String {
     let machine = &content.cross.machine;
+    let emscripten = machine.system == "emscripten";
+    // By their paths: CMake looks for a name in CMAKE_PREFIX_PATH first, and would find this machine's there.
+    let tool = |name: &str| quoted(&content.tools.join(name), '"');
     let mut text = format!(
-        "set(CMAKE_SYSTEM_NAME Linux)\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_C_COMPILER cc)\nset(CMAKE_CXX_COMPILER c++)\n",
-        machine.name
+        "set(CMAKE_SYSTEM_NAME {})\nset(CMAKE_SYSTEM_PROCESSOR {})\nset(CMAKE_C_COMPILER {})\nset(CMAKE_CXX_COMPILER {})\n",
+        if emscripten { "Emscripten" } else { "Linux" },
+        machine.name,
+        tool("cc"),
+        tool("c++")
     );
-    if content.cross.command(Role::Fortran).is_some() {
-        text.push_str("set(CMAKE_Fortran_COMPILER gfortran)\n");
+    if emscripten {
+        // Ours before Emscripten's: these know that a program's strings are not in the file that CMake looks into, for
+        // which reason CMake itself finds out no sizes.
+        let folders = [Some(content.folder), content.modules].into_iter().flatten();
+        let folders = folders.map(|folder| quoted(folder, '"')).collect::<Vec<_>>().join(" ");
+        let pointer = machine.abi.pointer;
+        let _ = write!(
+            text,
+            "set(CMAKE_SYSTEM_VERSION 1)\nset(EMSCRIPTEN 1)\nlist(PREPEND CMAKE_MODULE_PATH {folders})\n\
+             set(CMAKE_SIZEOF_VOID_P {pointer})\n"
+        );
+        for language in ["C", "CXX"] {
+            let _ = write!(
+                text,
+                "set(CMAKE_{language}_SIZEOF_DATA_PTR {pointer})\nset(CMAKE_{language}_BYTE_ORDER LITTLE_ENDIAN)\n"
+            );
+        }
     }
-    let (system, packages) = (quoted(content.system, '"'), quoted(content.packages, '"'));
-    let _ = write!(
-        text,
-        "set(CMAKE_FIND_ROOT_PATH {system} {packages})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n"
-    );
+    if !content.runner.is_empty() {
+        let words: Vec<String> = content.runner.iter().map(|word| quoted(Path::new(word), '"')).collect();
+        let _ = writeln!(text, "set(CMAKE_CROSSCOMPILING_EMULATOR {})", words.join(" "));
+    }
+    if content.cross.command(Role::Fortran).is_some() {
+        let _ = writeln!(text, "set(CMAKE_Fortran_COMPILER {})", tool("gfortran"));
+    }
+    let roots = [content.system, content.packages, content.own[0], content.own[1]];
+    let roots = roots.map(|root| quoted(root, '"')).join(" ");
+    let _ = write!(text, "set(CMAKE_FIND_ROOT_PATH {roots})\nset(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n");
+    if content.view.is_some() {
+        // Debian's folder for libraries of a machine, which CMake learns of only from some compilers.
+        let _ = writeln!(text, "set(CMAKE_LIBRARY_ARCHITECTURE {})", machine.multiarch);
+    }
     for what in ["LIBRARY", "INCLUDE", "PACKAGE"] {
         let _ = writeln!(text, "set(CMAKE_FIND_ROOT_PATH_MODE_{what} ONLY)");
     }

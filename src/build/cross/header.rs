@@ -3,9 +3,10 @@
 //! Both are Linux, so what the C library has is taken to be the same. What C is on the target is a table
 //! ([`crate::toolchain::cross::Abi`]), and [`super::assumptions`] has the target's compiler assert each line of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::pyodide::Config;
 use crate::toolchain::cross::{Abi, Machine};
 
 /// A macro of `pyconfig.h` with its value on a machine; `None` leaves it undefined.
@@ -14,9 +15,10 @@ pub type Macro = (&'static str, Option<u32>);
 /// Every macro that depends on the machine.
 #[must_use]
 pub fn macros(machine: &Machine) -> Vec<Macro> {
-    let Abi { pointer, big_endian, long_double, va_list_is_array, time_t, max_align } = machine.abi;
+    let Abi { pointer, big_endian, long_double, va_list_is_array, time_t, max_align, unsigned_wchar, .. } =
+        machine.abi;
     let flag = |is: bool| is.then_some(1);
-    let x86 = |name: &str| flag(machine.name == name);
+    let only = |names: &[&str]| flag(names.contains(&machine.name.as_str()));
     let mut all: Vec<Macro> = sizes(machine).into_iter().map(|(name, _, size)| (name, Some(size))).collect();
     all.extend([
         ("ALIGNOF_LONG", Some(pointer)),
@@ -26,17 +28,27 @@ pub fn macros(machine: &Machine) -> Vec<Macro> {
         ("DOUBLE_IS_BIG_ENDIAN_IEEE754", flag(big_endian)),
         ("DOUBLE_IS_LITTLE_ENDIAN_IEEE754", flag(!big_endian)),
         ("FLOAT_WORDS_BIGENDIAN", flag(big_endian)),
+        // A header that no C library has by itself, and that Python.h asks for until 3.8.
+        ("HAVE_CRYPT_H", None),
         ("HAVE_GCC_ASM_FOR_MC68881", None),
-        ("HAVE_GCC_ASM_FOR_X64", x86("x86_64")),
-        ("HAVE_GCC_ASM_FOR_X87", flag(matches!(machine.name.as_str(), "i686" | "x86_64"))),
+        ("HAVE_GCC_ASM_FOR_X64", only(&["x86_64"])),
+        ("HAVE_GCC_ASM_FOR_X87", only(&["i686", "x86_64"])),
+        // One for all, and one for those that 3.13 has beside it.
         ("HAVE_GCC_UINT128_T", flag(pointer == 8)),
+        ("HAVE___UINT128_T", flag(pointer == 8)),
         ("HAVE_LARGEFILE_SUPPORT", flag(pointer == 4)),
+        ("HAVE_USABLE_WCHAR_T", flag(unsigned_wchar)),
+        ("PY_HAVE_PERF_TRAMPOLINE", only(&["aarch64", "x86_64"])),
+        // What Python's developers promise of this machine is no matter of C.
+        ("PY_SUPPORT_TIER", Some(0)),
         ("SIZEOF_LONG_DOUBLE", Some(long_double)),
         ("SIZEOF_TIME_T", Some(time_t)),
         ("VA_LIST_IS_ARRAY", flag(va_list_is_array)),
         ("WORDS_BIGENDIAN", flag(big_endian)),
-        ("X87_DOUBLE_ROUNDING", x86("i686")),
+        ("X87_DOUBLE_ROUNDING", only(&["i686"])),
         ("_FILE_OFFSET_BITS", Some(64)),
+        ("_Py_HACL_CAN_COMPILE_VEC128", only(&["i686", "x86_64"])),
+        ("_Py_HACL_CAN_COMPILE_VEC256", only(&["i686", "x86_64"])),
     ]);
     all
 }
@@ -67,14 +79,50 @@ pub fn sizes(machine: &Machine) -> Vec<(&'static str, &'static str, u32)> {
     ]
 }
 
+/// Macros that every `pyconfig.h` has, whatever the version, and that this one lacks.
+#[must_use]
+pub fn missing(text: &str) -> Vec<&'static str> {
+    const ALWAYS: [&str; 5] =
+        ["SIZEOF_LONG", "SIZEOF_SIZE_T", "SIZEOF_VOID_P", "SIZEOF_WCHAR_T", "WORDS_BIGENDIAN"];
+    let there = names(text);
+    ALWAYS.into_iter().filter(|name| !there.contains(name)).collect()
+}
+
+/// Every macro that a `pyconfig.h` has heard of, defined or not.
+#[must_use]
+pub fn names(text: &str) -> BTreeSet<&str> {
+    text.lines().filter_map(named).collect()
+}
+
 /// The text of the build Python's file with these macros in place of its own. A macro that it does not know stays
 /// unknown: this version of Python does not ask for it.
 #[must_use]
 pub fn rewrite(text: &str, macros: &[Macro]) -> String {
     let wanted: BTreeMap<&str, Option<u32>> = macros.iter().copied().collect();
+    each(text, |name, _| Some(wanted.get(name)?.map(|value| value.to_string())))
+}
+
+/// The text with the settings that a Python of the target was built with: these know better than any table what the
+/// target has. Sizes stay those of the machine, which the compiler that is there will assert.
+#[must_use]
+pub fn adopt(text: &str, config: &Config, machine: &Machine) -> String {
+    let sizes: BTreeSet<&str> = sizes(machine).into_iter().map(|(name, ..)| name).collect();
+    each(text, |name, line| {
+        if sizes.contains(name) {
+            return None;
+        }
+        // Autoconf defines these to 0 or 1; others it leaves undefined.
+        let zero = name.starts_with("HAVE_DECL_") || line.trim_end().ends_with(" 0");
+        config.defined(name, zero)
+    })
+}
+
+/// The text with each line that defines a macro, or leaves it undefined, as `meaning` has it: undefined for `Some(None)`,
+/// as it is for `None`.
+fn each(text: &str, meaning: impl Fn(&str, &str) -> Option<Option<String>>) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines() {
-        let rewritten = named(line).and_then(|name| Some((name, wanted.get(name)?)));
+        let rewritten = named(line).and_then(|name| Some((name, meaning(name, line)?)));
         match rewritten {
             Some((name, Some(value))) => {
                 // Writing to a string cannot fail.
@@ -105,7 +153,11 @@ pub fn variables(text: &str) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for line in text.lines() {
         let Some(name) = named(line) else { continue };
-        let value = line.trim().strip_prefix("#define").map(|rest| rest.trim_start()[name.len()..].trim());
+        // What is indented stands below a condition.
+        let value = line.strip_prefix("#define").map(|rest| rest.trim_start()[name.len()..].trim());
+        if value.is_none() && !line.starts_with("/* #undef") {
+            continue;
+        }
         all.entry(name.to_owned()).or_insert_with(|| value.unwrap_or("0").to_owned());
     }
     all
@@ -139,11 +191,26 @@ mod tests {
     }
 
     #[test]
+    fn settings_of_a_python_for_the_target_stand_but_for_sizes() {
+        let toolchains = crate::toolchain::Toolchains::builtin().unwrap();
+        let topology = crate::topology::Topology::builtin().unwrap();
+        let machine = toolchains.machine(&topology.family("wasm32-emscripten").unwrap().target).unwrap();
+        let values = [("SIZEOF_LONG", 99), ("HAVE_FORK", 0), ("VA_LIST_IS_ARRAY", 7), ("HAVE_DECL_X", 0)];
+        let variables = values.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let text = adopt(&format!("{TEXT}#define HAVE_DECL_X 1\n"), &Config { variables }, &machine);
+        assert!(text.contains("#define SIZEOF_LONG 8\n#define VA_LIST_IS_ARRAY 7\n"), "{text}");
+        assert!(
+            text.contains("/* #undef HAVE_FORK */\n#define PLATLIBDIR \"lib\"\n#define HAVE_DECL_X 0\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn variables_are_what_sysconfig_reads() {
         let all = variables(TEXT);
         assert_eq!(all["SIZEOF_LONG"], "8");
-        assert_eq!(all["WORDS_BIGENDIAN"], "0");
+        assert!(!all.contains_key("WORDS_BIGENDIAN"), "it is below a condition");
         assert_eq!(all["PLATLIBDIR"], "\"lib\"");
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 5);
     }
 }

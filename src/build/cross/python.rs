@@ -1,8 +1,9 @@
-//! A Python for the target, made of the one that builds: its headers with another `pyconfig.h`, and the module that
-//! `sysconfig` reads. Nothing of it runs; it answers what builds ask of a Python.
+//! A Python for the target: headers, and the module that `sysconfig` reads. Nothing of it runs; it answers what builds ask
+//! of a Python. It is made of the Python that builds, with another `pyconfig.h`, or of one of the target that the user gives
+//! ([`super::given`]).
 //!
-//! What is taken over is what does not depend on the machine: the version, the flags of the ABI (debug, free-threaded), and
-//! the compile flags that the build Python was made with, without those that name this machine's folders or processors.
+//! What is taken over is what does not depend on the machine: the version, the flags of the ABI (free-threaded), and the
+//! compile flags that the Python was made with, without those that name folders or processors.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,9 +19,10 @@ use super::super::work::WorkArea;
 use super::super::{process, tree};
 use super::header;
 use crate::error::{Error, IoContext, Result};
+use crate::pyodide::Config;
 use crate::toolchain::cross::Machine;
 
-const SCRIPT: &str = include_str!("../scripts/target_facts.py");
+pub(super) const SCRIPT: &str = include_str!("../scripts/target_facts.py");
 
 /// Beginnings of compile flags that are for this machine, its folders or its compiler alone.
 const OF_THE_BUILD: [&str; 11] = [
@@ -42,7 +44,7 @@ const OF_THE_BUILD: [&str; 11] = [
 pub struct Facts {
     /// Text of its `pyconfig.h`.
     pub config_header: String,
-    /// Folders of its headers.
+    /// Folders of its headers, which need not be there.
     pub headers: Vec<PathBuf>,
     /// Folders of its libraries.
     pub libraries: Vec<PathBuf>,
@@ -65,24 +67,75 @@ impl Facts {
         let python = environment.python.display();
         let stdout = process::answer(Command::new(&environment.python).arg(script))?.map_err(|said| {
             let last = said.lines().next_back().unwrap_or_default().to_owned();
-            Error::failed(format!("{python} has no headers to make those of the target of: {last}"))
-                .hint("`apt install python3-dev`, or name a Python that has them with --python")
+            Error::failed(format!("{python} does not say how it was made: {last}"))
+                .hint("`apt install python3-dev`, or name another Python with --python")
         })?;
         let facts: Self = serde_json::from_slice(&stdout)
             .map_err(|error| Error::failed(format!("{python} does not answer as a Python does: {error}")))?;
-        if !facts.headers.iter().any(|folder| folder.join("Python.h").is_file()) {
-            return Err(Error::failed(format!("{python} has no Python.h"))
-                .hint("`apt install python3-dev`, or name a Python that has it with --python"));
+        if is_debug(&facts.abiflags, &facts.variables) {
+            return Err(Error::usage(format!(
+                "{python} is a debug build, and what is compiled for one is loaded by no other Python"
+            ))
+            .hint("name a release build with --python"));
         }
         Ok(facts)
     }
 
-    /// `SOABI` with the machine of the target in place of this one's.
-    fn soabi(&self, machine: &Machine) -> String {
+    /// What a Python of the target is made of, if none is given.
+    pub fn parts(&self, machine: &Machine, python: &Path) -> Result<Parts> {
+        let python = python.display();
+        let lacks = |what: &str| {
+            Error::failed(format!("{python} has no {what} to make that of the target of"))
+                .hint("`apt install python3-dev`, name a Python that has it with --python, or give one of the target with --target-python")
+        };
+        let headers = self.headers.iter().find(|folder| folder.join("Python.h").is_file());
+        let headers = headers.ok_or_else(|| lacks("Python.h"))?;
+        let missing = header::missing(&self.config_header);
+        if let Some(first) = missing.first() {
+            return Err(lacks(
+                if self.config_header.is_empty() {
+                    "pyconfig.h".to_owned()
+                } else {
+                    format!("pyconfig.h that says {first}")
+                }
+                .as_str(),
+            ));
+        }
         let version = self.soabi.strip_suffix(&self.multiarch).filter(|_| !self.multiarch.is_empty());
         let version = version.unwrap_or(&self.soabi).trim_end_matches('-');
-        format!("{version}-{}", machine.multiarch)
+        let soabi = format!("{version}-{}", machine.multiarch);
+        Ok(Parts {
+            headers: headers.clone(),
+            config_header: header::rewrite(&self.config_header, &header::macros(machine)),
+            variables: self.variables.clone(),
+            suffix: format!(".{soabi}.so"),
+            soabi,
+            abiflags: self.abiflags.clone(),
+        })
     }
+}
+
+/// Whether a Python was made for the search of faults in it.
+pub(super) fn is_debug(abiflags: &str, variables: &BTreeMap<String, Value>) -> bool {
+    let set = |name: &str| variables.get(name).and_then(Value::as_i64).is_some_and(|value| value != 0);
+    abiflags.contains('d') || set("Py_DEBUG")
+}
+
+/// What a Python of the target is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Folder of its headers.
+    pub headers: PathBuf,
+    /// Text of its `pyconfig.h`, which takes the place of the one in that folder.
+    pub config_header: String,
+    /// Variables that do not depend on the machine.
+    pub variables: BTreeMap<String, Value>,
+    /// Such as `cpython-311-aarch64-linux-gnu`.
+    pub soabi: String,
+    /// What ends the file name of an extension module.
+    pub suffix: String,
+    /// Such as `t` for free-threaded.
+    pub abiflags: String,
 }
 
 /// What was made.
@@ -105,31 +158,36 @@ impl Made {
     }
 }
 
-/// Makes headers and sysconfig data for a machine.
-pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> Result<Made> {
-    // Another folder has the machine's own `pyconfig.h`, if there is one.
-    for from in facts.headers.iter().filter(|folder| folder.join("Python.h").is_file()).take(1) {
-        tree::copy(from, headers, &|_| false)?;
-    }
-    let config_header = header::rewrite(&facts.config_header, &header::macros(machine));
+/// Makes headers and sysconfig data for a machine, with the settings of a Python that there is for it, if there is one.
+pub fn make(
+    parts: &Parts,
+    machine: &Machine,
+    config: Option<&Config>,
+    (headers, folder): (&Path, &Path),
+) -> Result<Made> {
+    tree::copy(&parts.headers, headers, &|_| false)?;
+    let adopted = config.map(|config| header::adopt(&parts.config_header, config, machine));
+    let config_header = adopted.as_ref().unwrap_or(&parts.config_header);
     let path = headers.join("pyconfig.h");
     // The copy may be read-only, as the original is.
     drop(fs::remove_file(&path));
-    fs::write(&path, &config_header).context("writing", &path)?;
+    fs::write(&path, config_header).context("writing", &path)?;
 
-    let soabi = facts.soabi(machine);
-    let suffix = format!(".{soabi}.so");
-    let mut variables: BTreeMap<String, Value> = header::variables(&config_header)
+    let mut variables: BTreeMap<String, Value> = header::variables(config_header)
         .into_iter()
         .map(|(name, value)| {
             let number = value.parse::<i64>().ok();
             (name, number.map_or_else(|| json!(value.trim_matches('"')), |number| json!(number)))
         })
         .collect();
-    variables.extend(facts.variables.iter().map(|(name, value)| {
+    variables.extend(parts.variables.iter().map(|(name, value)| {
         let portable = value.as_str().map(|text| json!(without_the_build(text)));
         (name.clone(), portable.unwrap_or_else(|| value.clone()))
     }));
+    let known = config.iter().flat_map(|config| &config.variables);
+    for (name, value) in known.filter(|(name, _)| parts.variables.contains_key(*name)) {
+        variables.insert(name.clone(), value.clone());
+    }
     let flags = variables.get("CFLAGS").and_then(Value::as_str).unwrap_or_default().to_owned();
     let include = headers.to_string_lossy().into_owned();
     for (name, value) in [
@@ -141,7 +199,9 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
         ("CCSHARED", "-fPIC"),
         ("CONFINCLUDEPY", &include),
         ("CXX", "c++"),
-        ("EXT_SUFFIX", &suffix),
+        ("EXT_SUFFIX", &parts.suffix),
+        // How setuptools spells a folder for the loader; the linkers here take GNU's way, and not all of them `-R`.
+        ("GNULD", "yes"),
         ("HOST_GNU_TYPE", &machine.triplet),
         ("INCLUDEPY", &include),
         ("LDCXXSHARED", "c++ -shared"),
@@ -150,13 +210,16 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
         ("LIBDIR", "/usr/lib"),
         // Extension modules for many installations of Python link no libpython.
         ("LIBPYTHON", ""),
-        ("MACHDEP", "linux"),
+        ("MACHDEP", &machine.system),
         ("MULTIARCH", &machine.multiarch),
         ("NM", "nm"),
         ("PY_CFLAGS", &flags),
         ("RANLIB", "ranlib"),
         ("SHLIB_SUFFIX", ".so"),
-        ("SOABI", &soabi),
+        // That of no installation; PyO3 takes it for granted that there is one.
+        ("exec_prefix", "/usr"),
+        ("prefix", "/usr"),
+        ("SOABI", &parts.soabi),
         ("STRIP", "strip"),
     ] {
         variables.insert(name.to_owned(), json!(value));
@@ -164,10 +227,10 @@ pub fn make(facts: &Facts, machine: &Machine, headers: &Path, folder: &Path) -> 
     for name in ["ANDROID_API_LEVEL", "Py_ENABLE_SHARED"] {
         variables.insert(name.to_owned(), json!(0));
     }
-    let module = format!("_sysconfigdata_{}_linux_{}", facts.abiflags, machine.multiarch);
+    let module = format!("_sysconfigdata_{}_{}_{}", parts.abiflags, machine.system, machine.multiarch);
     let file = folder.join(format!("{module}.py"));
     fs::write(&file, rendered(&variables)).context("writing", &file)?;
-    Ok(Made { module, file, suffix })
+    Ok(Made { module, file, suffix: parts.suffix.clone() })
 }
 
 /// Compile flags without what is for this machine alone.

@@ -26,13 +26,15 @@ const ANSWERS: [(&str, &str); 14] = [
 ];
 
 /// The file's text. A script that is called for a tool of this machine, by `CC=$CC_FOR_BUILD`, is told nothing.
+/// Where programs of the target `run`, it tries them.
 #[must_use]
-pub fn text(family: &str, cross: &Cross) -> String {
+pub fn text(family: &str, cross: &Cross, run: bool) -> String {
     let mut text = format!(
         "# For {family}.\ncase ${{CC-}} in\nbuild-cc | build-cc\\ * | */build-cc | */build-cc\\ *) ;;\n*)\n\
-         host_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling=yes\n",
+         host_alias=${{host_alias:-{}}}\nbuild_alias=${{build_alias:-{}-linux-gnu}}\ncross_compiling={}\n",
         cross.machine.triplet,
-        std::env::consts::ARCH
+        std::env::consts::ARCH,
+        if run { "maybe" } else { "yes" }
     );
     for (name, answer) in ANSWERS {
         // Writing to a string cannot fail. A package's own answer goes before.

@@ -59,11 +59,16 @@ fn print(family: &FamilyReport) {
         anstream::println!("  rejected  {}", path.display());
     }
     if family.wheel.is_some() || family.rejected.is_some() {
+        let files = if family.wasm { "WebAssembly modules" } else { "ELF files" };
         anstream::println!(
-            "  audit     {} of {} ELF files made by a recorded call",
+            "  audit     {} of {} {files} made by a recorded call",
             family.traced,
             family.elf_files
         );
+    }
+    if let Some(python) = &family.target_python {
+        let made = if python.given { "" } else { "made of " };
+        anstream::println!("  target    Python {}, {made}{}", python.version, python.path.display());
     }
     calls(&family.calls);
     let log = quote(family.log.as_os_str().as_bytes());
@@ -75,6 +80,9 @@ fn print(family: &FamilyReport) {
     }
     if family.calls.demoted_calls > 0 {
         anstream::println!("            which ones: crosswheel log werror {log}");
+    }
+    for (index, linked) in family.libraries.iter().enumerate() {
+        anstream::println!("  {:<9} {}", if index == 0 { "linked" } else { "" }, linked.told());
     }
     for told in &family.failed_compiles {
         anstream::println!("  passed    {told}");

@@ -61,7 +61,7 @@ fn again(log: &Log, call: &Call, rerun: &Rerun) -> Result<ExitCode> {
     environment.push(("PWD".into(), Some(os(&rerun.folder))));
     environment.extend(path.map(|path| (PATH.into(), Some(path))));
     let argv: Vec<OsString> = command.argv.iter().map(os).collect();
-    let status = process::run(&argv, &environment)?;
+    let status = process::run(&argv, &environment, None)?;
     // Its files go before a signal may end this process.
     drop(command);
     Ok(process::pass_on(status))

@@ -11,6 +11,19 @@ import json
 import sys
 import time
 
+
+
+def told(what):
+    text = "%s: %s" % (type(what).__name__, what)
+    # Where WebAssembly refuses to link a module, Python only says that there is no such function in it.
+    if sys.platform == "emscripten" and isinstance(what, ImportError) and "export function" in text:
+        try:
+            __import__("ctypes").CDLL(what.path)
+        except Exception as cause:
+            text += ": %s" % str(cause).splitlines()[-1]
+    return text
+
+
 failed = False
 with open(sys.argv[1], "w") as report:
     for name in sys.argv[2:]:
@@ -19,7 +32,7 @@ with open(sys.argv[1], "w") as report:
         try:
             importlib.import_module(name)
         except BaseException as what:
-            error, failed = "%s: %s" % (type(what).__name__, what), True
+            error, failed = told(what), True
         seconds = round(time.perf_counter() - start, 3)
         print(json.dumps({"module": name, "seconds": seconds, "error": error}), file=report, flush=True)
 sys.exit(failed)

@@ -93,6 +93,13 @@ pub fn held(package: &Package) -> Result<Vec<Finding>> {
     Ok(findings(&facts::Code::of(package)?.files, &package.name))
 }
 
+/// The libraries that files of a wheel need from outside of it, and that its platform tags do not allow: path of the
+/// file and name of the library, sorted.
+pub fn libraries_outside(package: &Package) -> Result<Vec<(String, String)>> {
+    let files = facts::Code::of(package)?.files;
+    Ok(rule::libraries_outside(&files, &package.name))
+}
+
 /// Whether all tags are of a platform that is known.
 fn are_known(stated: &[String]) -> Result<(), String> {
     let known = |tag: &&String| *tag == "any" || of_platform(tag).is_some();

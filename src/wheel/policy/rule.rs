@@ -21,25 +21,10 @@ pub fn promises(name: &WheelName) -> bool {
 /// too new is a fault of an extension module, of what files of the wheel are linked to, and if no file is without it.
 #[must_use]
 pub fn findings(files: &[Facts], name: &WheelName) -> Vec<Finding> {
-    let mut promises: BTreeMap<(Libc, String), (Dotted, &str)> = BTreeMap::new();
-    for tag in &name.tags.platform {
-        let Some(claim) = Claim::parse(tag) else { continue };
-        let promise = promises.entry((claim.libc, claim.machine)).or_insert((claim.policy.clone(), tag));
-        if claim.policy < promise.0 {
-            *promise = (claim.policy, tag);
-        }
-    }
     let mut out = Vec::new();
-    for ((libc, machine), (policy, tag)) in &promises {
+    for ((libc, machine), (policy, tag)) in &by_policy(name) {
         let files: Vec<&Facts> = files.iter().filter(|facts| elf::name(facts.machine) == *machine).collect();
-        let policy = libc.rules().at_least(policy, machine);
-        let missing: Vec<(&Facts, Vec<Need>)> = decide::needs(&files, *libc)
-            .into_iter()
-            .map(|(facts, needs)| {
-                let refused = |need: &Need| !need.is_granted(*libc, policy, machine);
-                (facts, needs.into_iter().filter(refused).collect())
-            })
-            .collect();
+        let missing = missing(&files, *libc, policy, machine);
         let all = missing.iter().all(|(_, needs)| needs.iter().any(bars));
         let linked: BTreeSet<&str> =
             files.iter().flat_map(|facts| &facts.dynamic.needed).map(String::as_str).collect();
@@ -59,6 +44,48 @@ pub fn findings(files: &[Facts], name: &WheelName) -> Vec<Finding> {
         }
     }
     out
+}
+
+/// The libraries that files need from outside of the wheel, and that its tags do not allow: path and library, sorted.
+pub(super) fn libraries_outside(files: &[Facts], name: &WheelName) -> Vec<(String, String)> {
+    let mut out = BTreeSet::new();
+    for ((libc, machine), (policy, _)) in &by_policy(name) {
+        let files: Vec<&Facts> = files.iter().filter(|facts| elf::name(facts.machine) == *machine).collect();
+        for (facts, needs) in missing(&files, *libc, policy, machine) {
+            let library = |need| match need {
+                Need::Library(library) => Some((facts.path.clone(), library)),
+                _ => None,
+            };
+            out.extend(needs.into_iter().filter_map(library));
+        }
+    }
+    out.into_iter().collect()
+}
+
+/// What the platform tags promise: for each C library and machine the oldest policy, and its tag.
+fn by_policy(name: &WheelName) -> BTreeMap<(Libc, String), (Dotted, &str)> {
+    let mut promises: BTreeMap<(Libc, String), (Dotted, &str)> = BTreeMap::new();
+    for tag in &name.tags.platform {
+        let Some(claim) = Claim::parse(tag) else { continue };
+        let promise = promises.entry((claim.libc, claim.machine)).or_insert((claim.policy.clone(), tag));
+        if claim.policy < promise.0 {
+            *promise = (claim.policy, tag);
+        }
+    }
+    promises
+}
+
+/// What each file needs that a policy does not grant.
+fn missing<'a>(
+    files: &[&'a Facts],
+    libc: Libc,
+    policy: &Dotted,
+    machine: &str,
+) -> Vec<(&'a Facts, Vec<Need>)> {
+    let policy = libc.rules().at_least(policy, machine);
+    let refused = |need: &Need| !need.is_granted(libc, policy, machine);
+    let of_file = |(facts, needs): (_, BTreeSet<Need>)| (facts, needs.into_iter().filter(&refused).collect());
+    decide::needs(files, libc).into_iter().map(of_file).collect()
 }
 
 /// Whether a file is never loaded without it. Other libraries may be newer than the policy: compilers and other packages

@@ -172,6 +172,8 @@ codes! {
         IncludeDir = "include-dir",
         /// A folder of libraries: `-L`.
         LibraryDir = "library-dir",
+        /// Nothing to the shim itself; rules look at it as it is written.
+        AsWritten = "as-written",
     }
 }
 
@@ -198,6 +200,8 @@ codes! {
         Note = "note",
         /// Leaves it in silence (and ends the search for a rule).
         Keep = "keep",
+        /// Answers the question in the tool's place.
+        Answer = "answer",
     }
 }
 
@@ -216,6 +220,36 @@ codes! {
         Within = "within",
         /// Not in the table.
         Unknown = "unknown",
+    }
+}
+
+codes! {
+    /// What a WebAssembly module exports to whoever loads it.
+    #[derive(Default)]
+    Exports {
+        /// What the linker makes of it.
+        #[default]
+        Linker = "linker",
+        /// The init functions of Python modules; of a library that has none, what is visible.
+        Pyinit = "pyinit",
+        /// What is visible in the objects and archives.
+        Requested = "requested",
+        /// All that is visible in all of the archives, each of which is taken in whole.
+        WholeArchive = "whole_archive",
+        /// Names that are given.
+        List = "list",
+    }
+}
+
+codes! {
+    /// What is known of a link's exports, as a condition.
+    ExportsKnown {
+        /// Not looked at.
+        Any = "any",
+        /// Their names are known.
+        Names = "names",
+        /// They cannot be told by name: all are meant.
+        All = "all",
     }
 }
 

@@ -4,7 +4,9 @@
 //! a second look-up: real tools are absolute paths, flags are lists of whole arguments (never a string
 //! to be split on blanks), and option tables are complete. [`super::write`] lays it out flat.
 
-use super::code::{Action, Dialect, Effect, Form, Kinds, Languages, LevelTest, Role, Slot};
+use super::code::{
+    Action, Dialect, Effect, Exports, ExportsKnown, Form, Kinds, Languages, LevelTest, Role, Slot,
+};
 
 /// An argument, a path or a name: bytes, because Linux promises no encoding.
 pub type Bytes = Vec<u8>;
@@ -86,6 +88,10 @@ pub struct Profile {
     pub rules: Vec<Rule>,
     /// `Some` runs a call that failed under `-Werror` once more.
     pub demote: Option<Demote>,
+    /// What modules export.
+    pub exports: Exports,
+    /// For [`Exports::List`]: their names.
+    pub export_names: Vec<String>,
 }
 
 /// Arguments that are put into a call.
@@ -97,7 +103,8 @@ pub struct Injection {
     pub why: String,
     /// Before or after the caller's own arguments.
     pub slot: Slot,
-    /// Whole arguments. `{cwd}`, `{source}` and `{temp}` are filled in by the shim.
+    /// Whole arguments. `{cwd}`, `{source}` and `{temp}` are filled in by the shim, and so is `{export}`: once for each
+    /// name that the link exports.
     pub flags: Vec<Bytes>,
     /// Calls that it applies to.
     pub kinds: Kinds,
@@ -108,6 +115,10 @@ pub struct Injection {
     pub probes: bool,
     /// Left out if the caller's arguments, after the rules, still hold an option with this effect.
     pub unless: Option<Effect>,
+    /// Only if the caller's arguments, after the rules, hold an option with this effect.
+    pub needs: Option<Effect>,
+    /// What must be known of the link's exports.
+    pub exports: ExportsKnown,
 }
 
 /// What happens to one kind of argument of the caller's.
@@ -123,14 +134,18 @@ pub struct Rule {
     pub effect: Effect,
     /// Value that it asks for; `None` for any.
     pub value: Option<Bytes>,
-    /// Whether `value` is a pattern (`*` any run of bytes but `/`, `**` any run): of the absolute path for folders; for
-    /// [`Effect::ForLinker`] of words that follow each other, parted by commas, in however many arguments.
+    /// Whether `value` is a pattern (`*` any run of bytes but `/`, `**` any run): of the absolute path for folders; of the
+    /// name for [`Effect::Library`]; for [`Effect::ForLinker`] of words that follow each other, parted by commas, in however
+    /// many arguments; for all others of the option as it is written, with a blank ahead of a value of its own.
     pub pattern: bool,
+    /// Whether it looks only at options that were there before with the same value.
+    pub repeated: bool,
     /// How the option's level must stand to the family's.
     pub level: LevelTest,
     /// What is done.
     pub action: Action,
-    /// For [`Action::Replace`]: the arguments put in its place; `{value}` is the option's own value.
+    /// For [`Action::Replace`]: the arguments put in its place; `{value}` is the option's own value. For
+    /// [`Action::Answer`]: the lines of the answer.
     pub with: Vec<Bytes>,
     /// Calls that it applies to.
     pub kinds: Kinds,

@@ -17,7 +17,7 @@
 /// First bytes of a plan.
 pub const MAGIC: &[u8; 8] = b"crswplan";
 /// Version of the layout. A shim and its plan are made together, so any other is refused.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// Bytes ahead of the root record.
 pub const HEADER: usize = 24;
 
@@ -32,15 +32,16 @@ pub const TOOL: usize = 14;
 pub const TABLE: usize = 3;
 /// Words of an option row: spelling, form and effect and level and zero (a byte each), parent, key.
 pub const ROW: usize = 6;
-/// Words of a profile: level, marches, injections, rules (lists), demote (a list of none or one).
-pub const PROFILE: usize = 9;
+/// Words of a profile: level and exports (a byte each), marches, injections, rules (lists), demote (a list of none or
+/// one), names of exports (list).
+pub const PROFILE: usize = 11;
 /// Words of a march: name, level.
 pub const MARCH: usize = 3;
-/// Words of an injection: rule, why (strings), flags (list), slot and probes and unless+1 and zero (a
-/// byte each), kinds, languages.
-pub const INJECTION: usize = 9;
+/// Words of an injection: rule, why (strings), flags (list), slot and probes and unless+1 and needs+1 (a
+/// byte each), kinds, languages, exports.
+pub const INJECTION: usize = 10;
 /// Words of a rule: rule, why, hint, value (strings), with (list), effect and level test and action and
-/// flags (a byte each; 1 probes, 2 pattern), kinds.
+/// flags (a byte each; 1 probes, 2 pattern, 4 repeated), kinds.
 pub const RULE: usize = 12;
 /// Words of a demotion: rule, why (strings), flags (list), each (string).
 pub const DEMOTE: usize = 8;

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use super::code::{Action, Dialect, Effect, Form, Kinds, Languages, LevelTest, Role, Slot};
+use super::code::{
+    Action, Dialect, Effect, Exports, ExportsKnown, Form, Kinds, Languages, LevelTest, Role, Slot,
+};
 use super::layout::{self, NONE};
 
 /// Why a file is no plan.
@@ -459,6 +461,15 @@ impl<'a> Profile<'a> {
     pub fn rules(self) -> List<'a, Rule<'a>> {
         self.0.list(5, layout::RULE)
     }
+    /// What modules export.
+    #[must_use]
+    pub fn exports(self) -> Exports {
+        Exports::from_code(self.0.byte(0, 1)).unwrap_or_default()
+    }
+    /// For [`Exports::List`]: their names.
+    pub fn export_names(self) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.0.strings(9)
+    }
     /// The second try under `-Werror`.
     #[must_use]
     pub fn demote(self) -> Option<Demote<'a>> {
@@ -504,6 +515,16 @@ impl<'a> Injection<'a> {
     #[must_use]
     pub fn unless(self) -> Option<Effect> {
         self.0.byte(6, 2).checked_sub(1).and_then(Effect::from_code)
+    }
+    /// The effect without which it is left out.
+    #[must_use]
+    pub fn needs(self) -> Option<Effect> {
+        self.0.byte(6, 3).checked_sub(1).and_then(Effect::from_code)
+    }
+    /// What must be known of the link's exports.
+    #[must_use]
+    pub fn exports(self) -> ExportsKnown {
+        ExportsKnown::from_code(self.0.byte(9, 0)).unwrap_or(ExportsKnown::Any)
     }
     /// Calls that it applies to.
     #[must_use]
@@ -570,6 +591,11 @@ impl<'a> Rule<'a> {
     #[must_use]
     pub fn pattern(self) -> bool {
         self.0.byte(10, 3) & 2 != 0
+    }
+    /// Whether it looks only at options that were there before.
+    #[must_use]
+    pub fn repeated(self) -> bool {
+        self.0.byte(10, 3) & 4 != 0
     }
     /// Calls that it applies to.
     #[must_use]

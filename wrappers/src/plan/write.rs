@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::code::Effect;
 use super::data::{Bytes, Demote, Injection, OptionRow, PlanData, ProbeRow, Profile, Rule, Tool};
 use super::layout::{self, NONE};
 
@@ -226,9 +227,10 @@ impl Writer {
         let [rules, rules_count] = self.records(&rules);
         let demote: Vec<_> = profile.demote.iter().map(|d| self.demote(d)).collect();
         let [demote, demote_count] = self.records(&demote);
-        let level = u32::from(profile.level);
+        let [names, names_count] = self.strings(&profile.export_names);
+        let codes = pack(profile.level, profile.exports.code(), 0, 0);
         [
-            level,
+            codes,
             marches,
             marches_count,
             injections,
@@ -237,6 +239,8 @@ impl Writer {
             rules_count,
             demote,
             demote_count,
+            names,
+            names_count,
         ]
     }
 
@@ -244,9 +248,10 @@ impl Writer {
         let [rule, rule_len] = self.string(i.rule.as_bytes());
         let [why, why_len] = self.string(i.why.as_bytes());
         let [flags, flags_count] = self.strings(&i.flags);
-        let unless = i.unless.map_or(0, |effect| effect.code() + 1);
-        let codes = pack(i.slot.code(), u8::from(i.probes), unless, 0);
-        [rule, rule_len, why, why_len, flags, flags_count, codes, i.kinds.0, i.languages.0]
+        let place = |effect: Option<Effect>| effect.map_or(0, |effect| effect.code() + 1);
+        let codes = pack(i.slot.code(), u8::from(i.probes), place(i.unless), place(i.needs));
+        let exports = u32::from(i.exports.code());
+        [rule, rule_len, why, why_len, flags, flags_count, codes, i.kinds.0, i.languages.0, exports]
     }
 
     fn rule(&mut self, r: &Rule) -> [u32; layout::RULE] {
@@ -255,7 +260,7 @@ impl Writer {
         let [hint, hint_len] = self.string(r.hint.as_bytes());
         let [value, value_len] = self.optional(r.value.as_deref());
         let [with, with_count] = self.strings(&r.with);
-        let flags = u8::from(r.probes) | u8::from(r.pattern) << 1;
+        let flags = u8::from(r.probes) | u8::from(r.pattern) << 1 | u8::from(r.repeated) << 2;
         let codes = pack(r.effect.code(), r.level.code(), r.action.code(), flags);
         [rule, rule_len, why, why_len, hint, hint_len, value, value_len, with, with_count, codes, r.kinds.0]
     }

@@ -246,6 +246,8 @@ pub fn injection(slot: Slot, flags: &[&str]) -> Injection {
         languages: Languages::NONE,
         probes: true,
         unless: None,
+        needs: None,
+        exports: ExportsKnown::Any,
     }
 }
 
@@ -258,6 +260,7 @@ pub fn rule(effect: Effect, action: Action, with: &[&str]) -> Rule {
         effect,
         value: None,
         pattern: false,
+        repeated: false,
         level: LevelTest::Any,
         action,
         with: with.iter().map(|flag| flag.as_bytes().to_vec()).collect(),
