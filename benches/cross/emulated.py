@@ -63,7 +63,7 @@ def prepare(package, builds, run):
         for name in ("source", "tmp", "wheels"):
             shutil.rmtree(work / name, ignore_errors=True)
             (work / name).mkdir()
-        subprocess.run(["tar", "-xzf", source, "-C", work / "source", "--strip-components=1"], check=True)
+        subprocess.run(["tar", "--no-same-owner", "-xzf", source, "-C", work / "source", "--strip-components=1"], check=True)
         variables = {
             "MAGIC": MAGIC,
             "MASK": MASK,
