@@ -116,14 +116,7 @@ impl Scene<'_> {
         let family = &self.request.families[number];
         let kit = self.kit(family, &lookup(&variables, vars::PATH).unwrap_or_default(), &log, observer)?;
         report.target_python = kit.as_ref().map(|kit| kit.python.clone());
-        let maps = self.reproducible.map(|reproducible| profile::Reproducible {
-            maps: reproducible
-                .maps
-                .iter()
-                .chain(kit.iter().flat_map(|kit| &kit.maps))
-                .map(|(from, to)| (from.clone(), to.to_string_lossy().into_owned()))
-                .collect(),
-        });
+        let maps = self.maps(kit.as_ref());
         if let Some(kit) = &kit {
             let path = lookup(&variables, vars::PATH);
             variables.push((vars::PATH.into(), Some(prepended(&kit.programs, path.as_deref()))));
@@ -139,11 +132,7 @@ impl Scene<'_> {
         )?;
         variables.extend(shim.variables());
         variables.extend(kit.iter().flat_map(|kit| kit.variables.iter().cloned()));
-        let mut settings = kit.as_ref().map(|kit| kit.settings.clone()).unwrap_or_default();
-        let given = &self.request.config_settings;
-        settings.extend(self.reproducible.and_then(|_| Reproducible::setting(self.backend, given)));
-        settings.extend(kit.iter().flat_map(|_| self.own_settings(observer)));
-        settings.extend(given.iter().cloned());
+        let settings = self.settings(kit.as_ref(), observer);
         report.warnings.extend(shim.remarks());
         report.warnings.extend(kit.iter().flat_map(|kit| kit.remarks.iter().cloned()));
         report.warnings.extend(kit.iter().flat_map(|kit| kit.runs.warnings.iter().cloned()));
@@ -277,6 +266,27 @@ impl Scene<'_> {
             run_tests: self.request.run_tests,
         };
         cross::prepare(order, observer).map(Some)
+    }
+
+    /// Folders that products know by another name.
+    fn maps(&self, kit: Option<&Kit>) -> Option<profile::Reproducible> {
+        let of_kit = kit.into_iter().flat_map(|kit| &kit.maps);
+        let named = |(from, to): &(PathBuf, PathBuf)| (from.clone(), to.to_string_lossy().into_owned());
+        self.reproducible.map(|reproducible| profile::Reproducible {
+            maps: reproducible.maps.iter().chain(of_kit).map(named).collect(),
+        })
+    }
+
+    /// What the backend is told: by us, by the topology, by the user.
+    fn settings(&self, kit: Option<&Kit>, observer: &mut dyn Observer) -> Vec<(String, String)> {
+        let mut settings = kit.map(|kit| kit.settings.clone()).unwrap_or_default();
+        let given = &self.request.config_settings;
+        settings.extend(self.reproducible.and_then(|_| Reproducible::setting(self.backend, given)));
+        if kit.is_some() {
+            settings.extend(self.own_settings(observer));
+        }
+        settings.extend(given.iter().cloned());
+        settings
     }
 
     /// What the topology says of this package, less what the user says.
