@@ -156,13 +156,10 @@ fn the_compiler_is_told_behind_all_that_the_package_says() {
         let ran = run(&home, &["--sysroot", "root"], command).good();
         ran.out.lines().collect::<Vec<_>>().join(" ").replace(&view(&home).display().to_string(), "VIEW")
     };
-    let target = "-target aarch64-linux-gnu.2.36 -fno-sanitize=undefined";
-    assert_eq!(
-        words(&["cc", "-c", "work/a.c", "-Iown"]),
-        format!(
-            "zig cc {target} -c work/a.c -Iown -isystemVIEW/usr/include/aarch64-linux-gnu -isystemVIEW/usr/include"
-        )
-    );
+    let compiled = words(&["cc", "-c", "work/a.c", "-Iown"]);
+    let folders = "-isystemVIEW/usr/include/aarch64-linux-gnu -isystemVIEW/usr/include";
+    // Options of our own for the compiler itself may stand around them.
+    assert!(compiled.contains(&format!("-c work/a.c -Iown {folders}")), "{compiled}");
     let linked = words(&["cc", "a.o", "-Lown", "-lfoo", "-o", "a"]);
     assert!(linked.contains("-Wl,-Bsymbolic"), "{linked}");
     assert!(linked.ends_with("a.o -Lown -lfoo -o a -LVIEW/usr/lib/aarch64-linux-gnu"), "{linked}");

@@ -12,7 +12,8 @@
 //! | [`cross`] | a build for another machine |
 //! | [`reproducible`] | what makes two builds give the same bytes |
 //! | `setup` | all that comes before the first family |
-//! | [`family`] | one family: shim, build, record, audit, wheel |
+//! | [`family`], [`progress`] | one family: shim, build, record; how far it is |
+//! | `verdict` | why a build failed, or its wheel held against the record |
 //! | [`failed`], [`attempts`], [`foreign`] | what went wrong: compiles that failed, programs of the target that were run, files of other machines |
 //! | [`deliver`], [`traces`] | the wheel into its folder; names of our folders left in it |
 //! | [`report`] | what is told at the end |
@@ -37,6 +38,7 @@ pub mod isolation;
 pub mod patches;
 pub mod pep440;
 pub mod process;
+pub mod progress;
 pub mod report;
 pub mod reproducible;
 mod setup;
@@ -44,6 +46,7 @@ pub mod shim;
 pub mod source;
 pub mod traces;
 pub mod tree;
+mod verdict;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -129,7 +132,7 @@ pub enum Event<'a> {
     /// Time passes.
     Tick,
     /// The record so far.
-    Progress(&'a family::Progress),
+    Progress(&'a progress::Progress),
     /// New output of the backend.
     Output(&'a [u8]),
     /// A family has ended.

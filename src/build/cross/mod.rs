@@ -144,14 +144,7 @@ impl Kit {
 /// Prepares a build for a family's target.
 pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let toolchains = Toolchains::builtin()?;
-    if order.python.implementation != "cpython" {
-        return Err(Error::usage(format!(
-            "{} is {}, and a target Python is made of a CPython alone",
-            order.python.executable.display(),
-            order.python.implementation
-        ))
-        .hint("name a CPython with --python"));
-    }
+    refuse(&order)?;
     let name = order.compiler.unwrap_or_else(|| toolchains.default_compiler(order.family));
     toolchains.check_compiler(name, order.family)?;
     let package = compiler::provide(&toolchains, name, order.offline, order.python, order.log, observer)?;
@@ -160,9 +153,6 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     let places = places(order.area)?;
     compiler::set_variables(&mut cross, package.as_deref(), &places.root);
     let wasm = order.family.target.is_emscripten();
-    if wasm {
-        refuse_for_wasm(&order)?;
-    }
     let wasm = wasm.then(|| wasm::prepare(&order, &mut cross, &places.root, observer)).transpose()?;
     let tag = wasm.as_ref().map(|wasm| wasm.tag.clone()).or_else(|| order.family.platform_tag());
     let Some(tag) = tag else {
@@ -251,14 +241,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
         cross,
         variables,
         tag,
-        python: match given {
-            Some(given) => TargetPython { given: true, version: given.version, path: given.prefix },
-            None => TargetPython {
-                given: false,
-                version: order.python.version_text(),
-                path: order.python.executable.clone(),
-            },
-        },
+        python: described(given, order.python),
         family: order.family.clone(),
         system,
         programs: places.programs,
@@ -268,8 +251,19 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     })
 }
 
-/// Options that have no meaning for WebAssembly.
-fn refuse_for_wasm(order: &Order<'_>) -> Result<()> {
+/// Refuses what cannot be built, before anything is fetched.
+fn refuse(order: &Order<'_>) -> Result<()> {
+    if order.python.implementation != "cpython" {
+        return Err(Error::usage(format!(
+            "{} is {}, and a target Python is made of a CPython alone",
+            order.python.executable.display(),
+            order.python.implementation
+        ))
+        .hint("name a CPython with --python"));
+    }
+    if !order.family.target.is_emscripten() {
+        return Ok(());
+    }
     let family = &order.family.name;
     if order.target_python.is_some() {
         return Err(Error::usage(format!(
@@ -282,6 +276,16 @@ fn refuse_for_wasm(order: &Order<'_>) -> Result<()> {
             .hint("leave --run-tests-with out: Meson and CMake run it by node, if that is on PATH"));
     }
     Ok(())
+}
+
+/// The target's Python, for the report.
+fn described(given: Option<given::Given>, python: &Interpreter) -> TargetPython {
+    match given {
+        Some(given) => TargetPython { given: true, version: given.version, path: given.prefix },
+        None => {
+            TargetPython { given: false, version: python.version_text(), path: python.executable.clone() }
+        }
+    }
 }
 
 fn places(area: &WorkArea) -> Result<Places> {

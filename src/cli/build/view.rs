@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::build::report::FamilyReport;
-use crate::build::{Event, Observer, family};
+use crate::build::{Event, Observer, progress};
 use crate::cli::{CYAN, RED};
 use crate::environment;
 
@@ -23,7 +23,7 @@ pub(super) struct View {
     label: String,
     begun: Instant,
     last: Instant,
-    progress: family::Progress,
+    progress: progress::Progress,
 }
 
 impl View {
@@ -38,7 +38,7 @@ impl View {
             label: String::new(),
             begun: now,
             last: now.checked_sub(PACE).unwrap_or(now),
-            progress: family::Progress::default(),
+            progress: progress::Progress::default(),
         }
     }
 
@@ -58,7 +58,7 @@ impl View {
     fn start(&mut self, label: String) {
         self.label = label;
         self.begun = Instant::now();
-        self.progress = family::Progress::default();
+        self.progress = progress::Progress::default();
     }
 
     fn draw(&mut self) {
@@ -94,7 +94,7 @@ impl View {
         let log = report.log.join("backend.log");
         if report.error.is_some()
             && !self.verbose
-            && let Ok(tail) = family::tail(&log, 20)
+            && let Ok(tail) = progress::tail(&log, 20)
             && !tail.is_empty()
         {
             self.line(&format!("the last lines of {}:", log.display()));

@@ -58,9 +58,10 @@ def wrong_machines(wheel: Path, name: str) -> list[str]:
 def auditwheel(tools: Path, wheel: Path) -> dict:
     """What `auditwheel show` says; under `error` why it says nothing."""
     environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
-    command = [tools / "auditwheel", "show", "--json", wheel]
+    # Without folders to look in: it would take libraries of this machine for those of the target.
+    command = [tools / "auditwheel", "show", "--json", "--ldpaths", "", wheel]
     out = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    return json.loads(out.stdout) if out.stdout else {"error": out.stderr.strip()}
+    return json.loads(out.stdout) if out.stdout else {"error": out.stderr.strip().rpartition("\n")[2]}
 
 
 def version(tag: str) -> tuple[str, tuple[int, int], str] | None:

@@ -66,7 +66,8 @@ def need(cases: list, setting: steps.Setting) -> None:
 
 def digest(setting: steps.Setting, case: steps.Case) -> str:
     """Of all that a result depends on; what pip fetches is not in it."""
-    facts = [case.run, case.package, setting.twice, hashlib.sha256(setting.crosswheel.read_bytes()).hexdigest()]
+    patches = [patch.read_bytes() for patch in sorted(steps.PATCHES.glob(f"{case.package.name}/*/*.patch"))]
+    facts = [case.run, case.package, patches, setting.twice, hashlib.sha256(setting.crosswheel.read_bytes()).hexdigest()]
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import oracle
-from matrix import Package, Run
+from matrix import HERE, Package, Run
 
+PATCHES = HERE.parent.parent.parent / "patches"
 # An hour for numpy on a machine that does other things, too; what runs under an emulator is small.
 BUILD_SECONDS, TEST_SECONDS = 3600, 600
 SHOWN = 600  # characters of another program's words in a fault
@@ -103,7 +104,7 @@ def build(case: Case, name: str, out: Path, cwd: Path, before: tuple[str, ...] =
     command += [word for one in package.settings for word in ("--config-setting", one)]
     if package.libraries and run.debian:
         command += ["--libraries", ",".join(package.libraries), "--debian", run.debian]
-    command += ["--offline"] * setting.offline
+    command += ["--patches", PATCHES] + ["--offline"] * setting.offline
     status, text = case.step(name, command, BUILD_SECONDS, cwd=cwd, **more)
     if status:
         case.failed(name, status)
