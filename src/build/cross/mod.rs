@@ -227,9 +227,7 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     }
     let mut variables = build_variables(&made, &places, &files, platform, order.environment);
     variables.extend(runs.variables());
-    if !(order.run_tests && (runs.namespace.is_some() || runs.emulator.is_none())) {
-        variables.extend(files.skipping());
-    }
+    variables.extend(files.skipping(&runs, order.run_tests));
     variables.extend(wasm.iter().map(|_| (vars::PYODIDE.into(), Some("1".into()))));
     variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
     let mut maps: Vec<(PathBuf, PathBuf)> =
