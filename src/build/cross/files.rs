@@ -13,6 +13,7 @@ use super::super::backend::Backend;
 use super::runs::Runs;
 use super::site;
 use super::system::View;
+use crate::environment as vars;
 use crate::error::{IoContext, Result};
 use crate::toolchain::cross::Cross;
 use crate::topology::Family;
@@ -65,6 +66,20 @@ pub struct Files {
 }
 
 impl Files {
+    /// The variable by which autotools' own tests of what they built, as packages run them by `make check`, are skipped: they
+    /// would fail, unless it was `asked` to run them and the kernel can. make knows no name with a space.
+    #[must_use]
+    pub fn skipping(&self, runs: &Runs, asked: bool) -> Option<(OsString, Option<OsString>)> {
+        let run = asked && (runs.namespace.is_some() || runs.emulator.is_none());
+        if run || self.skip.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace) {
+            return None;
+        }
+        let mut flags = std::env::var_os(vars::MAKEFLAGS).unwrap_or_default();
+        flags.push(" LOG_COMPILER=");
+        flags.push(&self.skip);
+        Some((vars::MAKEFLAGS.into(), Some(flags)))
+    }
+
     /// Settings by which a backend hands them to its build system; those that read a variable need none.
     #[must_use]
     pub fn settings(&self, backend: &Backend) -> Vec<(String, String)> {

@@ -223,10 +223,11 @@ pub fn prepare(order: Order<'_>, observer: &mut dyn Observer) -> Result<Kit> {
     // The sysconfig data must also be found by a Python that looks at no variables.
     if order.environment.root.is_some() {
         made.install(&facts.packages)?;
-        remarks.extend(packages::replace(&order, &cross.machine, &facts)?);
+        remarks.extend(packages::replace(&order, &cross.machine, &tag, &facts)?);
     }
     let mut variables = build_variables(&made, &places, &files, platform, order.environment);
     variables.extend(runs.variables());
+    variables.extend(files.skipping(&runs, order.run_tests));
     variables.extend(wasm.iter().map(|_| (vars::PYODIDE.into(), Some("1".into()))));
     variables.extend(system::variables(system.as_ref(), &places.system.join("lib/pkgconfig")));
     let mut maps: Vec<(PathBuf, PathBuf)> =
@@ -321,14 +322,6 @@ fn build_variables(
         (vars::CPLUS_INCLUDE_PATH.into(), None),
         (vars::LIBRARY_PATH.into(), None),
     ];
-    // Autotools' own tests of what they built, as packages run them by `make check`, would fail here. make knows no
-    // name with a space.
-    if !files.skip.as_os_str().as_encoded_bytes().iter().any(u8::is_ascii_whitespace) {
-        let mut flags = std::env::var_os(vars::MAKEFLAGS).unwrap_or_default();
-        flags.push(" LOG_COMPILER=");
-        flags.push(&files.skip);
-        all.push((vars::MAKEFLAGS.into(), Some(flags)));
-    }
     // Also for a Python that is not the environment's. What the user's own names is not isolated.
     let mut path = OsString::from(&places.python);
     let before =

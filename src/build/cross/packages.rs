@@ -36,8 +36,8 @@ struct Found {
     files: Vec<PathBuf>,
 }
 
-/// Puts the target's files in place of this machine's; returns what is to be known of those for which there are none.
-pub fn replace(order: &Order<'_>, machine: &Machine, facts: &Facts) -> Result<Vec<String>> {
+/// Puts the target's files in place of this machine's; `tag` is the platform tag of the family. Returns what is to be known of those for which there are none.
+pub fn replace(order: &Order<'_>, machine: &Machine, tag: &str, facts: &Facts) -> Result<Vec<String>> {
     let mut remarks = Vec::new();
     // Another version of this machine's own C library: what links now does so then.
     if machine.name == std::env::consts::ARCH && order.family.target.libc == "gnu" {
@@ -46,7 +46,7 @@ pub fn replace(order: &Order<'_>, machine: &Machine, facts: &Facts) -> Result<Ve
     let packages = facts.packages.as_path();
     for found in find(packages)? {
         let folder = order.area.target().join("packages").join(&found.requirement);
-        let fetched = fetch(order, machine, &facts.abiflags, &found.requirement, &folder);
+        let fetched = fetch(order, machine, (&facts.abiflags, tag), &found.requirement, &folder);
         if fetched.is_err() {
             same_sizes(&found, machine)?;
         }
@@ -115,7 +115,7 @@ fn set_aside(area: &WorkArea, packages: &Path, file: &Path) -> Result<()> {
 fn fetch(
     order: &Order<'_>,
     machine: &Machine,
-    abiflags: &str,
+    (abiflags, tag): (&str, &str),
     requirement: &str,
     folder: &Path,
 ) -> Result<()> {
@@ -124,10 +124,14 @@ fn fetch(
     let (major, minor, _) = order.python.version;
     let python = format!("{major}.{minor}");
     let abi = format!("cp{major}{minor}{abiflags}");
-    let platforms = if order.family.target.libc == "gnu" {
-        Takes { machine: machine.name.clone(), glibc: NEWEST_GLIBC, python: python.clone() }.platforms()
-    } else {
-        (0..=NEWEST_MUSL).rev().map(|minor| format!("musllinux_1_{minor}_{}", machine.name)).collect()
+    let platforms = match order.family.target.libc.as_str() {
+        "gnu" => {
+            Takes { machine: machine.name.clone(), glibc: NEWEST_GLIBC, python: python.clone() }.platforms()
+        }
+        "musl" => {
+            (0..=NEWEST_MUSL).rev().map(|minor| format!("musllinux_1_{minor}_{}", machine.name)).collect()
+        }
+        _ => vec![tag.to_owned()],
     };
     let mut options = pip_options(&python, &abi, &platforms);
     options.push("--no-compile".to_owned());
