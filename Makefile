@@ -35,7 +35,7 @@ lint: setup ## Format, lints, licences and advisories
 corpus: build setup-test ## Build fifteen real packages with and without the shim (an hour or two)
 	$(PYTHON) tests/corpus/run.py --crosswheel $(BIN)
 
-corpus-cross: build setup-test ## Build twenty real packages for other machines, and run them under qemu (an hour): CROSS='--runs s390x'
+corpus-cross: build setup-test ## Build twenty real packages for other machines, and run them under qemu: CROSS='--runs s390x'
 	$(PYTHON) tests/corpus/cross/run.py --crosswheel $(BIN) $(CROSS)
 
 corpus-wasm: build setup-test ## Build real packages for WebAssembly, and run them in node (minutes; fetches Pyodide)

@@ -177,12 +177,12 @@ fn a_folder_of_this_machine_for_the_loader_is_refused_and_one_beside_the_file_is
         ))
     };
     for (flag, kind) in [
-        ("-Wl,-rpath,/usr/lib/x86_64-linux-gnu", "RUNPATH"),
-        ("-Wl,-rpath,$ORIGIN:/usr/lib/x86_64-linux-gnu,--disable-new-dtags", "RPATH"),
+        ("-Wl,-rpath,/opt/tiny/lib", "RUNPATH"),
+        ("-Wl,-rpath,$ORIGIN:/opt/tiny/lib,--disable-new-dtags", "RPATH"),
     ] {
         let ran = build(&link(flag), &[]).fails(1);
         ran.says(&format!(
-            "tiny/ext.so: has the loader look in /usr/lib/x86_64-linux-gnu, a folder of the machine that built it ({kind}) [host-rpath]"
+            "tiny/ext.so: has the loader look in /opt/tiny/lib, a folder of the machine that built it ({kind}) [host-rpath]"
         ));
         ran.says("let it be $ORIGIN");
     }

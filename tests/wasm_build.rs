@@ -196,7 +196,7 @@ fn a_file_of_this_machine_inside_is_refused_and_so_is_what_nobody_can_load() {
                 'tiny/data.wasm': b'\\0asm\\1\\0\\0\\0', 'tiny/g.so': b'\\0asm\\1\\0\\0\\0\\0\\177\\010dylink.0'}\n";
     shop.home.package("pkg", plan);
     let ran = shop.build("wasm32-emscripten", &[]).fails(1);
-    ran.says("tiny/e.so: is for x86_64, and wasm32 was asked for [wrong-machine]");
+    ran.says("tiny/e.so: is for x86_64, and wasm32 was asked for; it was made by build-cc (call ");
     ran.says("tiny/o.so: is no side module");
     ran.says("tiny/g.so: begins like WebAssembly and is none [unreadable]");
     // WebAssembly that a package carries for a browser is data.

@@ -44,7 +44,7 @@ fn calls() -> Vec<Call> {
         include_str!("wasm/edges.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let edges = edges.map(|line| {
         let words = split(line.as_bytes()).into_iter().map(|word| String::from_utf8(word).unwrap());
-        Call { cwd: "/work/src".into(), argv: words.collect() }
+        Call { cwd: "/pkg/src".into(), argv: words.collect() }
     });
     captured.chain(edges).collect()
 }
@@ -92,7 +92,7 @@ impl Bench {
     fn ours(&self, call: &Call) -> Ours {
         let plan = Plan::open(&self.plan).unwrap();
         let words: Vec<&[u8]> = call.argv.iter().map(String::as_bytes).collect();
-        let place = Place { cwd: call.cwd.as_bytes(), temp: b"/work/tmp" };
+        let place = Place { cwd: call.cwd.as_bytes(), temp: b"/pkg/tmp" };
         let Some(target) = dispatch(plan, words[0], &words[1..]) else {
             return Ours {
                 words: call.argv.clone(),

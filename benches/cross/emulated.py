@@ -28,13 +28,13 @@ mount --bind "$SYSTEM" "$SYSTEM"
 mount -o remount,bind,ro "$SYSTEM"
 mount -t tmpfs none "$SYSTEM/mnt"
 for name in work proc dev; do mkdir "$SYSTEM/mnt/$name"; done
-mount --bind "$WORK" "$SYSTEM/mnt/work"
+mount --bind "$WORK" "$SYSTEM/mnt/build"
 mount --rbind /proc "$SYSTEM/proc"
 mount --rbind /dev "$SYSTEM/dev"
-export HOME=/mnt/work TMPDIR=/mnt/work/tmp PYTHONPATH=/mnt/work/pure PYTHONDONTWRITEBYTECODE=1 CC=gcc CXX=g++
-export PATH=/mnt/work/pure/bin:/usr/bin:/usr/sbin
+export HOME=/mnt/build TMPDIR=/mnt/build/tmp PYTHONPATH=/mnt/build/pure PYTHONDONTWRITEBYTECODE=1 CC=gcc CXX=g++
+export PATH=/mnt/build/pure/bin:/usr/bin:/usr/sbin
 exec "$CHROOT" "$SYSTEM" /usr/bin/python3.11 -m build --wheel --no-isolation --skip-dependency-check \
-    --outdir /mnt/work/wheels /mnt/work/source
+    --outdir /mnt/build/wheels /mnt/build/source
 """
 
 

@@ -12,10 +12,10 @@ import sys
 NAMES = {"gcc-ar": "ar", "ld.lld": "lld", "llvm-strip": "strip", "clang": "cc", "clang++": "c++"}
 KNOWN = {"ar", "c++", "cc", "g++", "gcc", "gfortran", "ld", "lld", "ranlib", "strip"}
 FOLDERS = [
-    (re.compile(r"/tmp/xw-\w+/src/[^/]+"), "/work/src"),
-    (re.compile(r"/tmp/xw-\w+/env"), "/work/env"),
-    (re.compile(r"/tmp/xw-\w+/to"), "/work/target"),
-    (re.compile(r"/tmp/xw-\w+"), "/work"),
+    (re.compile(r"/tmp/xw-\w+/src/[^/]+"), "/pkg/src"),
+    (re.compile(r"/tmp/xw-\w+/env"), "/pkg/env"),
+    (re.compile(r"/tmp/xw-\w+/to"), "/pkg/target"),
+    (re.compile(r"/tmp/xw-\w+"), "/pkg"),
     (re.compile(r"/tmp/(pip|build|tmp)[^/ ]*"), "/tmp/tmpdir"),
     (re.compile(r"/root/\.pyenv/versions/[^/]+"), "/opt/python"),
     (re.compile(r"\.mesonpy-\w+"), ".mesonpy-build"),

@@ -408,6 +408,12 @@ fn processors() -> Vec<Difference> {
             "code for another machine: refused",
         ),
         row(
+            &["--target=wasm32-unknown-emscripten"],
+            &[],
+            any,
+            "the target that emcc has by itself, said again: cargo's helpers say it to every clang",
+        ),
+        row(
             &["-fstack-protector-strong"],
             &[],
             any,
