@@ -27,7 +27,7 @@ printf '%s' ":crosswheel-bench:M::$MAGIC:$MASK:$QEMU:F" >/proc/sys/fs/binfmt_mis
 mount --bind "$SYSTEM" "$SYSTEM"
 mount -o remount,bind,ro "$SYSTEM"
 mount -t tmpfs none "$SYSTEM/mnt"
-for name in work proc dev; do mkdir "$SYSTEM/mnt/$name"; done
+for name in build proc dev; do mkdir "$SYSTEM/mnt/$name"; done
 mount --bind "$WORK" "$SYSTEM/mnt/build"
 mount --rbind /proc "$SYSTEM/proc"
 mount --rbind /dev "$SYSTEM/dev"
