@@ -176,16 +176,9 @@ fn is_for_linker(item: &Item, word: &[u8]) -> bool {
         b"-shared-libgcc",
         b"-symbolic",
     ];
-    const WITH_VALUE: &[&[u8]] = &[b"-T", b"-e", b"-h", b"-u", b"-z"];
-    matches!(
-        item.effect,
-        Effect::Library
-            | Effect::ForLinker
-            | Effect::Shared
-            | Effect::Relocatable
-            | Effect::OtherLinker
-            | Effect::IsaMarker
-    ) || FLAGS.contains(&word)
+    const WITH_VALUE: &[&[u8]] = &[b"-T", b"-e", b"-h", b"-u"];
+    matches!(item.effect, Effect::Library | Effect::ForLinker | Effect::Shared | Effect::Unmarked)
+        || FLAGS.contains(&word)
         || word.starts_with(b"-L")
         || word.starts_with(b"--library-directory")
         || (item.words == 2 && WITH_VALUE.contains(&word))
