@@ -63,8 +63,18 @@ pub fn dispatch<'p, 'a>(plan: Plan<'p>, name: &[u8], args: &'a [&'a [u8]]) -> Op
         Some((at, compiler)) => {
             Target { tool: compiler, via: Some(tool), ahead: &args[..at], args: &args[at + 1..] }
         }
-        None => direct,
+        None => {
+            implied(plan, tool, args).map_or(direct, |tool| Target { tool, via: plan.tool(name), ..direct })
+        }
     })
+}
+
+/// The compiler of a call that names none: distcc then takes `cc`, unless it is asked about itself (distcc(1)).
+fn implied<'p>(plan: Plan<'p>, launcher: Tool<'p>, args: &[&[u8]]) -> Option<Tool<'p>> {
+    const ITSELF: [&[u8]; 6] =
+        [b"--help", b"--scan-includes", b"--show-hosts", b"--show-principal", b"--version", b"-j"];
+    let compiles = args.first().is_some_and(|first| first.starts_with(b"-") && !ITSELF.contains(first));
+    plan.tool(b"cc").filter(|_| compiles && base_name(launcher.real()) == b"distcc")
 }
 
 /// Which of a cache's arguments is the compiler: `ccache [KEY=VALUE…] COMPILER ARGS…`. Its own options (`ccache -s`)
