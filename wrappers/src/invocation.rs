@@ -219,7 +219,7 @@ impl<'a> Invocation<'a> {
             (false, true) => b".bc",
             (false, false) => b".o",
         };
-        stages.filter_map(own).next().unwrap_or(usual)
+        { stages }.find_map(own).unwrap_or(usual)
     }
 
     fn read_linker(&mut self) {
@@ -265,6 +265,10 @@ impl<'a> Invocation<'a> {
     }
 
     fn read_plain(&mut self) {
+        // A cache's own commands, or a compiler that nobody knows: what it reads and writes cannot be told.
+        if self.role == Role::Launcher {
+            return;
+        }
         let inputs = self.items.iter().filter(|item| item.what == What::Input);
         self.inputs = inputs.map(|item| item.at).collect();
         let output = self.output_option().map(<[u8]>::to_vec);
