@@ -32,6 +32,8 @@ pub struct PlanData {
     pub profiles: Vec<Profile>,
     /// How a probe is known.
     pub probes: Vec<ProbeRow>,
+    /// Whether the sizes of files are limited (`ulimit -f`), so that a write to the record may send SIGXFSZ.
+    pub file_limit: bool,
 }
 
 /// One name in the shim folder.
