@@ -42,6 +42,18 @@ pub fn at(path: &Path) -> Result<PathBuf> {
     }
 }
 
+/// The wheels that were made with a record: those beside the folder of its log, sorted.
+#[must_use]
+pub fn wheels(record: &Path) -> Vec<PathBuf> {
+    let record = record.canonicalize().unwrap_or_else(|_| record.to_owned());
+    let folder = record.parent().filter(|log| log.ends_with(FOLDER)).and_then(Path::parent);
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+    let paths = entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut wheels: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "whl")).collect();
+    wheels.sort();
+    wheels
+}
+
 /// The newest session of the nearest `.crosswheel` at or above `folder`.
 pub fn newest(folder: &Path) -> Result<PathBuf> {
     for above in folder.ancestors() {
