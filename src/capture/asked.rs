@@ -115,7 +115,9 @@ impl Asked {
                 let value = next.filter(|_| spelling.option.as_deref() == Some(*word))?;
                 spelling.fits(value).then(|| spelling.told(value))
             };
-            let alone = |spelling: &Spelling| (spelling.option.is_none() && spelling.fits(word)).then(|| Text::from(*word));
+            let alone = |spelling: &Spelling| {
+                (spelling.option.is_none() && spelling.fits(word)).then(|| Text::from(*word))
+            };
             found.extend(here.clone().find_map(with_value).or_else(|| here.clone().find_map(alone)));
         }
         found
@@ -219,7 +221,8 @@ mod tests {
     #[test]
     fn a_needle_is_what_the_shim_writes() {
         let asked = Asked::new(b"-DX=\"a\r\x7f\"").expect("tables");
-        let needles: Vec<String> = asked.spellings().iter().map(|one| String::from_utf8_lossy(&one.needle()).into_owned()).collect();
+        let needles: Vec<String> =
+            asked.spellings().iter().map(|one| String::from_utf8_lossy(&one.needle()).into_owned()).collect();
         assert_eq!(needles, [r#""-DX=\"a\u000d\u007f\"""#, r#""-D","X=\"a\u000d\u007f\"""#]);
     }
 }

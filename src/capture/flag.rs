@@ -25,6 +25,8 @@ pub struct Flag {
     pub removed: BTreeMap<(String, String), Sample>,
     /// Rules that let it stand and say so.
     pub noted: BTreeMap<(String, String), Sample>,
+    /// Calls that were given it, failed by it, and went well in a second try without it.
+    pub second_try: Sample,
     /// Variables that hold it as a word, in the calls that were given it.
     pub variables: BTreeMap<String, Sample>,
     /// What it was spelled as, if the question left the end open: how often it was received, and put in.
@@ -85,6 +87,9 @@ impl Flag {
     }
 }
 
+/// Flags that the second try of a call leaves out.
+const ERRORS: [&[u8]; 2] = [b"-Werror", b"--warn-error"];
+
 /// What became of a flag. `None` if no call ever had it.
 pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
     let mut found = Flag::default();
@@ -96,6 +101,11 @@ pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
         }
         if if hits.run { hits.has(Place::Run) } else { given } {
             found.ran.take(call);
+        }
+        let retried =
+            call.end.as_ref().and_then(|end| end.retry.as_ref()).is_some_and(|retry| retry.exit == Some(0));
+        if retried && hits.spelled.iter().any(|arg| ERRORS.iter().any(|way| arg.bytes().starts_with(way))) {
+            found.second_try.take(call);
         }
         for name in hits.variables {
             found.variables.entry(name).or_default().take(call);
@@ -112,6 +122,7 @@ pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
     samples.chain(found.variables.values_mut()).for_each(Sample::done);
     found.received.done();
     found.ran.done();
+    found.second_try.done();
     let nothing = found.received.count + found.ran.count + found.added.len() + found.removed.len() == 0;
     Ok((!nothing).then_some(found))
 }

@@ -65,8 +65,10 @@ impl Log {
         places.sort_unstable_by_key(|call| call.begin_line.0);
         let half = places.len().div_ceil(2).max(1);
         let parts: Vec<Result<Vec<(&Call, Hits)>>> = std::thread::scope(|threads| {
-            let running: Vec<_> =
-                places.chunks(half).map(|calls| threads.spawn(move || self.scan_part(calls, asked))).collect();
+            let running: Vec<_> = places
+                .chunks(half)
+                .map(|calls| threads.spawn(move || self.scan_part(calls, asked)))
+                .collect();
             running
                 .into_iter()
                 .map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -185,10 +187,12 @@ impl<'a> Scan<'a> {
         if let Some(start) = fields.env.filter(|_| hits.has(given)) {
             let env: BTreeMap<String, Text> = value(&line[start + ENV.len() - 1..]).unwrap_or_default();
             let holds = |value: &Text| {
-                let words: Vec<&[u8]> = value.bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
+                let words: Vec<&[u8]> =
+                    value.bytes().split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect();
                 !self.asked.among(&words, dialect).is_empty()
             };
-            hits.variables = env.into_iter().filter(|(_, value)| holds(value)).map(|(name, _)| name).collect();
+            hits.variables =
+                env.into_iter().filter(|(_, value)| holds(value)).map(|(name, _)| name).collect();
         }
         hits.found.contains(&true).then_some(hits)
     }

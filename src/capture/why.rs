@@ -81,7 +81,10 @@ impl<'l> Makers<'l> {
     /// A file as seen from there.
     #[must_use]
     pub fn shown(&self, path: &Path) -> Text {
-        let inside = self.root().and_then(|root| path.strip_prefix(root).ok()).filter(|path| !path.as_os_str().is_empty());
+        let inside = self
+            .root()
+            .and_then(|root| path.strip_prefix(root).ok())
+            .filter(|path| !path.as_os_str().is_empty());
         Text::from(inside.unwrap_or(path).as_os_str().as_encoded_bytes())
     }
 
@@ -136,7 +139,14 @@ impl<'l> Makers<'l> {
         self.node(named, shown, call, told, 0)
     }
 
-    fn node(&self, named: Text, shown: Text, call: &'l Call, told: &mut HashSet<&'l str>, depth: usize) -> Origin<'l> {
+    fn node(
+        &self,
+        named: Text,
+        shown: Text,
+        call: &'l Call,
+        told: &mut HashSet<&'l str>,
+        depth: usize,
+    ) -> Origin<'l> {
         let mut node = Origin { named, shown, call: Some(call), ..Origin::default() };
         if depth == DEEPEST {
             return Origin { cut: true, ..node };
@@ -190,7 +200,9 @@ impl<'l> Makers<'l> {
             return self.node(named.clone(), shown, maker, told, depth + 1);
         }
         match self.elsewhere(path, seen, user) {
-            Some(maker) => Origin { by_name: true, ..self.node(named.clone(), shown, maker, told, depth + 1) },
+            Some(maker) => {
+                Origin { by_name: true, ..self.node(named.clone(), shown, maker, told, depth + 1) }
+            }
             None => Origin { named: named.clone(), shown, ..Origin::default() },
         }
     }
@@ -219,7 +231,8 @@ impl<'l> Makers<'l> {
         let is_archive = |path: &Text| path.bytes().ends_with(b".a");
         let same = |call: &&'l Call| {
             let mut made = call.end.iter().flat_map(|end| &end.made);
-            last_before(&[*call], user).is_some() && made.any(|made| made.size == seen.0 && is_archive(&made.path))
+            last_before(&[*call], user).is_some()
+                && made.any(|made| made.size == seen.0 && is_archive(&made.path))
         };
         let mut found = self.log.calls.iter().filter(|_| is_archive(path)).filter(same);
         // `ranlib` makes again what `ar` made.
@@ -249,15 +262,22 @@ impl<'l> Makers<'l> {
     }
 }
 
-/// The folder that all work of a build was done in or below; none if that says nothing.
+/// The folder that holds where the work of a build was done, with the sources and outputs around it. What lies elsewhere, such as
+/// in the system, is none of the build's; `None` if the rest has nothing in common that says anything.
 fn root(log: &Log) -> Option<PathBuf> {
-    let work = log.calls.iter().filter(|call| call.makes() && call.probe.is_none());
-    let folders: HashSet<&Path> = work.filter_map(|call| Some(call.cwd.as_ref()?.path())).collect();
-    let common = |a: PathBuf, b: PathBuf| {
+    let work = || log.calls.iter().filter(|call| call.makes() && call.probe.is_none());
+    let both = |a: &Path, b: &Path| -> PathBuf {
         a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
     };
-    let root = folders.into_iter().map(Path::to_owned).reduce(common)?;
-    (root.components().count() > 1).then_some(root)
+    // What all temporary folders have in common is no build's.
+    let tells = |root: &PathBuf| root.components().count() > 2;
+    let folders: HashSet<&Path> = work().filter_map(|call| Some(call.cwd.as_ref()?.path())).collect();
+    let root = folders.into_iter().map(Path::to_owned).reduce(|a, b| both(&a, &b)).filter(tells)?;
+    let files = work().flat_map(|call| call.inputs.iter().chain(&call.outputs)).map(Text::path);
+    let around: HashSet<&Path> = files.filter(|path| path.is_absolute()).filter_map(Path::parent).collect();
+    Some(
+        around.into_iter().fold(root, |root, folder| Some(both(&root, folder)).filter(tells).unwrap_or(root)),
+    )
 }
 
 /// A path without its folders.

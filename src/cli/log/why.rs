@@ -43,7 +43,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         // `why -D NDEBUG`: the value is taken for the log.
         Some(log) if is_flag && !log.exists() => {
             let (flag, value) = (args.what.to_string_lossy(), log.display());
-            error.hint(format!("an option and its value are one argument here: `{flag}{value}` or `'{flag} {value}'`"))
+            error.hint(format!(
+                "an option and its value are one argument here: `{flag}{value}` or `'{flag} {value}'`"
+            ))
         }
         _ => error,
     })?;
@@ -127,8 +129,7 @@ fn nobody(args: &Args, log: &Log, makers: &Makers<'_>) -> Error {
             .hint(format!("`crosswheel log show {short}` shows that call"));
     }
     let near = near_outputs(log, &what);
-    let hint =
-        "it may have come with the source, been copied or renamed by the build, or made past the shim; a file that is \
+    let hint = "it may have come with the source, been copied or renamed by the build, or made past the shim; a file that is \
          there is known by its content: name it by its path";
     let hint = if near.is_empty() { hint.to_owned() } else { format!("{near} Or {hint}") };
     Error::failed(message).hint(hint)

@@ -33,6 +33,7 @@ pub(super) fn run(args: &Args, log: &Log) -> Result<ExitCode> {
 }
 
 fn text(to: &mut dyn Write, log: &Log, asked: &Text, found: &Flag, all: bool) -> io::Result<()> {
+    let digits = log.short_id();
     let calls = |sample: &Sample| out::counted(sample.count, "call");
     writeln!(
         to,
@@ -48,15 +49,30 @@ fn text(to: &mut dyn Write, log: &Log, asked: &Text, found: &Flag, all: bool) ->
     let most = if all { usize::MAX } else { SOME };
     for (text, (received, put_in)) in spellings.iter().take(most) {
         let times = |number: &usize| out::counted(*number, "time");
-        writeln!(to, "    {}  {DIM}received {}, put in {}{DIM:#}", shown(text), times(received), times(put_in))?;
+        writeln!(
+            to,
+            "    {}  {DIM}received {}, put in {}{DIM:#}",
+            shown(text),
+            times(received),
+            times(put_in)
+        )?;
     }
     rest(to, "    ", spellings.len(), most)?;
     if found.received.count > 0 {
         writeln!(to, "\n{BOLD}received{BOLD:#} from the build")?;
         for (name, sample) in &found.variables {
-            writeln!(to, "    {name} of the environment holds it {DIM}({}){DIM:#}", sample.ids.join(", "))?;
+            let ids: Vec<&str> = sample.ids.iter().map(|id| id.get(..digits).unwrap_or(id)).collect();
+            writeln!(to, "    {name} of the environment holds it {DIM}({}){DIM:#}", ids.join(", "))?;
         }
         samples(to, log, &found.received)?;
+    }
+    if found.second_try.count > 0 {
+        writeln!(
+            to,
+            "\n{YELLOW}left out{YELLOW:#} of the second try of {}, which failed by it and went well without",
+            calls(&found.second_try)
+        )?;
+        samples(to, log, &found.second_try)?;
     }
     for (rules, what, style) in [
         (&found.added, "put in", GREEN),
@@ -73,7 +89,11 @@ fn text(to: &mut dyn Write, log: &Log, asked: &Text, found: &Flag, all: bool) ->
 
 /// An argument, or an option and its value.
 fn shown(text: &Text) -> String {
-    text.bytes().splitn(2, |byte| *byte == b' ').map(|word| Text::from(word).quoted()).collect::<Vec<_>>().join(" ")
+    text.bytes()
+        .splitn(2, |byte| *byte == b' ')
+        .map(|word| Text::from(word).quoted())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The first calls, a line each.
@@ -107,7 +127,8 @@ fn json(asked: &Text, found: &Flag) -> Vec<u8> {
     let mut json = Json::new();
     json.open('{');
     json.text("flag", asked);
-    for (key, one) in [("received", &found.received), ("ran", &found.ran)] {
+    for (key, one) in [("received", &found.received), ("ran", &found.ran), ("second_try", &found.second_try)]
+    {
         json.key(key);
         sample(&mut json, one);
     }
