@@ -49,7 +49,7 @@ const INSTALLED: &[&str] = &["/site-packages/", "/dist-packages/"];
 const OBJECTS: &[&str] = &["o", "obj", "os", "lo", "a", "lib", "rlib"];
 
 /// Which call made which file.
-pub(super) struct Lineage<'l> {
+pub(crate) struct Lineage<'l> {
     log: &'l Log,
     /// Calls that made a file at this path, by their start.
     makers: HashMap<PathBuf, Vec<&'l Call>>,
@@ -76,7 +76,7 @@ struct Input {
 }
 
 impl<'l> Lineage<'l> {
-    pub(super) fn new(log: &'l Log) -> Self {
+    pub(crate) fn new(log: &'l Log) -> Self {
         let mut lineage = Self {
             log,
             makers: HashMap::new(),
@@ -160,6 +160,16 @@ impl<'l> Lineage<'l> {
             sized.get_or_insert((call, false));
         }
         sized
+    }
+
+    /// The call that made a file which has another name by now, or that unpacked it from an archive.
+    pub(crate) fn elsewhere(&self, path: PathBuf, seen: Option<Stamp>, user: &Call) -> Option<&'l Call> {
+        if !is_object(&path) {
+            return None;
+        }
+        let unpacked = path.parent().and_then(|folder| self.unpacked.get(folder));
+        let unpacked = unpacked.and_then(|calls| calls.iter().rev().find(|call| call.start < user.start));
+        unpacked.copied().or_else(|| self.renamed(&Input { path, seen }, user.start))
     }
 
     fn makes(&self, call: &Call, path: &Path) -> bool {
