@@ -76,7 +76,7 @@ fn index(log: &Log, lanes: &Lanes, rows: &[String]) -> Result<String> {
         "lanes": lanes.count,
         "compilers": compilers(log),
         "damage": log.damage.sentences(),
-        "output": warnings::output(log).is_some(),
+        "output": log.output.is_some(),
         "cpu": counts.cpu,
         "rules": counts.edits,
         "notes": counts.notes,
