@@ -211,7 +211,7 @@ fn each_source_of_a_call_has_times_of_its_own() {
     shop.done(SYSTEM, &["run", "--quiet", "--family", "host", "--", "sh", "-ec", script]);
     let done = shop.done(SYSTEM, &["log", "export", "--format", "perfetto"]);
     let events = checked(&String::from_utf8(done.stdout).unwrap());
-    assert_eq!(slices(&events).iter().filter(|event| event["name"] == "Frontend").count(), 2);
+    assert_eq!(slices(&events).iter().filter(|event| event["name"] == "ExecuteCompiler").count(), 2);
 }
 
 #[test]

@@ -132,10 +132,8 @@ impl Found {
 
     /// In the order of files and lines.
     fn done(self) -> Vec<Warning> {
-        let seen = |counted: Counted| Warning {
-            seen: counted.recorded.max(counted.printed),
-            ..counted.warning
-        };
+        let seen =
+            |counted: Counted| Warning { seen: counted.recorded.max(counted.printed), ..counted.warning };
         self.0.into_values().map(seen).collect()
     }
 }

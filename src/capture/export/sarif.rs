@@ -71,7 +71,8 @@ fn root(log: &Log) -> Option<PathBuf> {
         let source = call.resolve(call.inputs.first()?).parent().map(Path::to_owned);
         Some([source, call.cwd.as_ref().map(|cwd| cwd.path().to_owned())])
     });
-    let folders: BTreeSet<PathBuf> = folders.flatten().flatten().filter(|folder| folder.is_absolute()).collect();
+    let folders: BTreeSet<PathBuf> =
+        folders.flatten().flatten().filter(|folder| folder.is_absolute()).collect();
     let common = |a: PathBuf, b: PathBuf| {
         a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
     };

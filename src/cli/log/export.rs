@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::out;
+use crate::capture::Log;
 use crate::capture::export::compile_commands::{self, Side, Style};
 use crate::capture::export::{html, sarif, trace};
-use crate::capture::Log;
 use crate::error::{Error, IoContext, Result};
 
 /// Arguments of `log export`.
@@ -46,7 +46,8 @@ enum Format {
     Sarif,
 }
 
-const PARTIAL: &str = "what the build printed was not kept: only warnings that failed a call under `--werror demote` are known";
+const PARTIAL: &str =
+    "what the build printed was not kept: only warnings that failed a call under `--werror demote` are known";
 const KEEP: &str = "keep it with `… 2>&1 | tee FILE` and name it with `--printed FILE`; `crosswheel build` keeps it by itself";
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
