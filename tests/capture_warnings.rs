@@ -180,6 +180,23 @@ fn of_two_compiles_of_a_source_the_one_is_meant_that_the_build_named_last() {
 }
 
 #[test]
+fn of_sources_of_one_name_that_is_meant_whose_folder_make_is_in() {
+    let unit = |folder: &str| json!({"cwd": folder, "in": ["util.c"], "out": ["util.o"]});
+    let record =
+        Record::new().call("01", &unit("/w/lib"), &json!({})).call("02", &unit("/w/src"), &json!({}));
+    let warning = "util.c:1:1: warning: odd [-Wodd]\n";
+    let inside = |folder: &str| {
+        let say = |what: &str| format!("make[1]: {what} directory '{folder}'\n");
+        say("Entering") + "cc -c util.c -o util.o\n" + warning + &say("Leaving")
+    };
+    let output = inside("/w/src") + &inside("/w/lib");
+    let expected = ["/w/lib/util.c:1 01 1x Warned", "/w/src/util.c:1 02 1x Warned"];
+    assert_eq!(told(&log(&record, &output)), expected);
+    // Where nobody says, no folder is guessed.
+    assert_eq!(told(&log(&record, warning)), ["util.c:1 01+02 1x Warned"]);
+}
+
+#[test]
 fn what_a_probe_or_another_program_says_is_left_out() {
     let record = Record::new().call("01", &json!({"probe": "conftest", "in": ["conftest.c"]}), &json!({}));
     let output = "conftest.c:1:1: warning: odd [-Wodd]\nsetup.py: warning: no license\nUserWarning: odd\n";

@@ -178,6 +178,8 @@ struct Output<'l> {
     sources: HashMap<&'l [u8], Vec<usize>>,
     /// Calls by an output as they name it.
     outputs: HashMap<&'l [u8], Vec<usize>>,
+    /// The folders that `make` is in.
+    folders: Vec<Vec<u8>>,
     /// The line of the output that last named an output of the call.
     named: HashMap<usize, usize>,
     /// For a call the arguments that make errors of warnings, as given and as run.
@@ -190,6 +192,7 @@ impl<'l> Output<'l> {
             log,
             sources: HashMap::new(),
             outputs: HashMap::new(),
+            folders: Vec::new(),
             named: HashMap::new(),
             policies: HashMap::new(),
         };
@@ -212,15 +215,23 @@ impl<'l> Output<'l> {
         let mut current: Vec<usize> = Vec::new();
         for (number, line) in text.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
             let line = diagnostics::plain(line);
-            if let Some(Context::Included(file) | Context::Within(file)) = diagnostics::context(&line) {
-                let calls = self.compiling(&file);
-                if !calls.is_empty() {
-                    current = calls;
+            match diagnostics::context(&line) {
+                Some(Context::Included(file) | Context::Within(file)) => {
+                    let calls = self.compiling(&file);
+                    if !calls.is_empty() {
+                        current = calls;
+                    }
                 }
-            } else if let Some(said) = diagnostics::read(&line) {
-                self.take(said, &mut current, found)?;
-            } else {
-                self.echo(&line, number);
+                Some(Context::Entering(folder)) => self.folders.push(folder),
+                Some(Context::Leaving(folder)) => {
+                    if let Some(at) = self.folders.iter().rposition(|one| *one == folder) {
+                        self.folders.remove(at);
+                    }
+                }
+                None => match diagnostics::read(&line) {
+                    Some(said) => self.take(said, &mut current, found)?,
+                    None => self.echo(&line, number),
+                },
             }
         }
         Ok(())
@@ -259,15 +270,25 @@ impl<'l> Output<'l> {
         }
         let file = said.file.as_ref().map(|file| {
             let named = Text::from(&**file);
-            calls.first().map_or_else(|| named.path().to_owned(), |at| self.log.calls[*at].resolve(&named))
+            let mut meant = calls.iter().map(|at| self.log.calls[*at].resolve(&named));
+            // Where several folders have such a file, it is not known which one is meant.
+            let first = meant.next().filter(|first| meant.all(|other| other == *first));
+            first.unwrap_or_else(|| named.path().to_owned())
         });
         found.add(Source::Output, file, said, passed, &calls);
         Ok(())
     }
 
-    /// The calls that compile a source by this name: the one whose output was named last, if any was.
+    /// The calls that compile a source by this name: those in a folder that `make` is in, if there are any, and of them the
+    /// one whose output was named last, if any was.
     fn compiling(&self, file: &[u8]) -> Vec<usize> {
         let Some(calls) = self.sources.get(file) else { return Vec::new() };
+        let here = |at: &usize| {
+            let folder = self.log.calls[*at].cwd.as_ref().map(Text::bytes);
+            self.folders.iter().any(|one| folder == Some(one))
+        };
+        let anywhere = !calls.iter().any(here);
+        let calls: Vec<usize> = calls.iter().copied().filter(|at| anywhere || here(at)).collect();
         let last = calls.iter().filter_map(|at| self.named.get(at)).max();
         calls.iter().filter(|at| last.is_none() || self.named.get(at) == last).copied().collect()
     }

@@ -132,7 +132,7 @@ function select() {
 
 const HEADS = {
   calls: [["start", "start", 1], ["kind"], ["result"], ["time", "time", 1], ["edits", "edits", 1], ["call"]],
-  warnings: [["passed by"], ["flag"], ["place"], ["message"], ["seen", null, 1]],
+  warnings: [["passed by"], ["flag"], ["place"], ["message"], ["calls", null, 1]],
 };
 
 function drawHead() {
@@ -181,7 +181,7 @@ function warningRow(at) {
     node("span", {}, one[FLAG] || (one[IS_ERROR] ? "error" : "no flag")),
     node("span", { class: "what", title: one[FILE] }, place(one)),
     node("span", { title: one[MESSAGE] }, one[MESSAGE]),
-    node("span", { class: "number" }, count(one[SEEN])));
+    node("span", { class: "number" }, one[CALLS].length ? count(one[CALLS].length) : ""));
 }
 
 /** Whether seconds need more figures to tell calls apart. */
