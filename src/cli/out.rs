@@ -64,6 +64,12 @@ pub(super) fn warn(message: &str) {
     anstream::eprintln!("{style}warning:{style:#} {message}");
 }
 
+/// Says what can be done about a warning.
+pub(super) fn hint(message: &str) {
+    let style = AnsiColor::Cyan.on_default().bold();
+    anstream::eprintln!(" {style}hint:{style:#} {message}");
+}
+
 /// Columns of the terminal; `None` if stdout is none, and nothing should be cut.
 pub(super) fn columns() -> Option<usize> {
     let (terminal_size::Width(columns), _) = terminal_size::terminal_size_of(std::io::stdout())?;
