@@ -168,6 +168,27 @@ fn a_headers_warning_seen_in_many_units_is_one_with_all_their_calls() {
 }
 
 #[test]
+fn where_compilers_write_at_once_no_call_is_left_out_that_may_have_said_it() {
+    let record = compile(compile(Record::new(), "01", "a.c", "a.o"), "02", "b.c", "b.o");
+    let record = compile(record, "03", "c.c", "c.o");
+    let (at, y) =
+        (|source: &str| format!("In file included from {source}:1:\n"), "y.h:7:1: warning: odd [-Wodd]\n");
+    // GCC writes the line ahead and the diagnostic one after the other, each whole.
+    let mixed = at("a.c") + &at("b.c") + y;
+    assert_eq!(told(&log(&record, &mixed)), ["/w/src/y.h:7 01+02 2x Warned"]);
+    let between = at("a.c") + "b.c:3:5: warning: odd [-Wodd]\n" + y;
+    assert_eq!(told(&log(&record, &between)), ["/w/src/b.c:3 02 1x Warned", "/w/src/y.h:7 01 1x Warned"]);
+    let functions = "a.c: In function 'f':\nb.c: In function 'g':\na.c:3:5: warning: odd [-Wodd]\nb.c:3:5: warning: odd [-Wodd]\n";
+    let after = functions.to_owned() + &at("c.c") + y;
+    assert_eq!(told(&log(&record, &after))[2], "/w/src/y.h:7 03 1x Warned");
+    // One after the other, each is its own; clang announces notes too.
+    let noted = at("a.c") + "y.h:2:1: note: expanded from macro\n" + &at("c.c") + y;
+    assert_eq!(told(&log(&record, &noted)), ["/w/src/y.h:7 03 1x Warned"]);
+    let whole = "a.c: In function 'f':\na.c:3:5: warning: odd [-Wodd]\n".to_owned() + &at("b.c") + y;
+    assert_eq!(told(&log(&record, &whole)), ["/w/src/a.c:3 01 1x Warned", "/w/src/y.h:7 02 1x Warned"]);
+}
+
+#[test]
 fn of_two_compiles_of_a_source_the_one_is_meant_that_the_build_named_last() {
     let record = compile(compile(Record::new(), "01", "a.c", ".libs/a.o"), "02", "a.c", "a.o");
     let warning = "a.c:1:1: warning: odd [-Wodd]\n";

@@ -227,3 +227,38 @@ fn follow_ends_when_the_file_is_cut_and_tells_of_a_last_line_that_is_torn() {
         holder.wait().unwrap();
     }
 }
+
+#[test]
+fn json_of_a_damaged_byte_is_json_and_holds_the_byte() {
+    let home = tempfile::tempdir().unwrap();
+    let record = Record::new().call("01", &json!({"argv": ["cc", "-DX=y"]}), &json!({}));
+    let mut bytes = record.text().into_bytes();
+    let at = bytes.windows(5).position(|text| text == b"-DX=y").unwrap();
+    bytes[at + 4] = 0xe4;
+    write(home.path(), &bytes);
+    for args in [&["ls", "--json", "."][..], &["show", "01", ".", "--json"]] {
+        let (_, stdout, stderr) = log(home.path(), args);
+        assert!(stdout.contains(r#""-DX=\udce4""#) && !stdout.contains('\u{fffd}'), "{stdout} {stderr}");
+    }
+    let (_, stdout, _) = log(home.path(), &["show", "01", "."]);
+    assert!(stdout.contains(r"$'-DX=\xe4'"), "{stdout}");
+}
+
+#[test]
+fn a_terminal_is_sent_no_control_characters_of_names_and_reasons() {
+    let home = tempfile::tempdir().unwrap();
+    let edits = json!([{"rule": "r\u{1b}[2J", "why": "w\u{7}", "at": 1, "before": ["-a"], "after": []}]);
+    let fields = json!({"tool": "t\u{1b}]0;x", "probe": "p\u{8}", "edits": edits, "disp": "refused", "error": "e\u{1b}c"});
+    Record::new().begin("01", &fields).write(home.path());
+    let own = env!("CARGO_BIN_EXE_crosswheel");
+    for verb in ["ls", "show 01", "stats"] {
+        let mut script = Command::new("script");
+        script.args(["-qec", &format!("{own} log {verb} ."), "/dev/null"]).current_dir(home.path());
+        let out = script.env("TERM", "xterm").stdin(Stdio::null()).output().unwrap();
+        let shown = String::from_utf8_lossy(&out.stdout).replace("\r\n", "\n");
+        assert!(shown.contains("\u{1b}["), "in colour: {shown:?}");
+        for evil in ["\u{1b}[2J", "\u{1b}]", "\u{1b}c", "\u{7}", "\u{8}"] {
+            assert!(!shown.contains(evil), "{verb} {evil:?}: {shown:?}");
+        }
+    }
+}

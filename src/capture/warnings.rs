@@ -171,6 +171,46 @@ fn second_tries(log: &Log, found: &mut Found) {
     }
 }
 
+/// The calls that the output is of.
+#[derive(Default)]
+struct Current {
+    calls: Vec<usize>,
+    /// Calls of which a line said that a diagnostic comes, and it has not come yet. They are several where compilers write at
+    /// once (`make -j`).
+    announced: Vec<Vec<usize>>,
+}
+
+impl Current {
+    /// A line says that these calls have something to say.
+    fn announce(&mut self, calls: Vec<usize>) {
+        if !calls.is_empty() && !self.announced.contains(&calls) {
+            self.announced.push(calls);
+        }
+    }
+
+    /// A diagnostic of the source of these calls came.
+    fn at(&mut self, calls: &[usize]) {
+        self.announced.retain(|announced| !announced.iter().any(|call| calls.contains(call)));
+        self.calls = calls.to_vec();
+    }
+
+    /// The calls that a diagnostic of a header may be of.
+    fn elsewhere(&mut self) -> Vec<usize> {
+        if !self.announced.is_empty() {
+            let all: BTreeSet<usize> = self.announced.drain(..).flatten().collect();
+            self.calls = all.into_iter().collect();
+        }
+        self.calls.clone()
+    }
+
+    /// A note came: what announced it, if it is known, announced no diagnostic.
+    fn note(&mut self) {
+        if self.announced.len() == 1 {
+            self.announced.clear();
+        }
+    }
+}
+
 /// What a build printed, and the calls that may have printed it.
 struct Output<'l> {
     log: &'l Log,
@@ -211,16 +251,12 @@ impl<'l> Output<'l> {
     }
 
     fn read(&mut self, text: &[u8], found: &mut Found) -> Result<()> {
-        // The calls that compile the source which the output is at.
-        let mut current: Vec<usize> = Vec::new();
+        let mut current = Current::default();
         for (number, line) in text.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
             let line = diagnostics::plain(line);
             match diagnostics::context(&line) {
                 Some(Context::Included(file) | Context::Within(file)) => {
-                    let calls = self.compiling(&file);
-                    if !calls.is_empty() {
-                        current = calls;
-                    }
+                    current.announce(self.compiling(&file));
                 }
                 Some(Context::Entering(folder)) => self.folders.push(folder),
                 Some(Context::Leaving(folder)) => {
@@ -230,7 +266,12 @@ impl<'l> Output<'l> {
                 }
                 None => match diagnostics::read(&line) {
                     Some(said) => self.take(said, &mut current, found)?,
-                    None => self.echo(&line, number),
+                    None => {
+                        if memchr::memmem::find(&line, b": note: ").is_some() {
+                            current.note();
+                        }
+                        self.echo(&line, number);
+                    }
                 },
             }
         }
@@ -240,19 +281,19 @@ impl<'l> Output<'l> {
     fn take(
         &mut self,
         said: diagnostics::Diagnostic,
-        current: &mut Vec<usize>,
+        current: &mut Current,
         found: &mut Found,
     ) -> Result<()> {
         let mut calls = Vec::new();
         if let Some(file) = &said.file {
             calls = self.compiling(file);
             if !calls.is_empty() {
-                current.clone_from(&calls);
+                current.at(&calls);
             } else if said.line.is_none() {
                 // Not a compiler's: `setup.py: warning: …`.
                 return Ok(());
             } else {
-                calls.clone_from(current);
+                calls = current.elsewhere();
             }
         }
         // What a probe says is an answer.

@@ -229,12 +229,15 @@ impl<'l> Makers<'l> {
     /// The one call that made an archive of this size, under another name.
     fn same_archive(&self, path: &Text, seen: Stamp, user: &Call) -> Option<&'l Call> {
         let is_archive = |path: &Text| path.bytes().ends_with(b".a");
+        if !is_archive(path) {
+            return None;
+        }
         let same = |call: &&'l Call| {
             let mut made = call.end.iter().flat_map(|end| &end.made);
             last_before(&[*call], user).is_some()
                 && made.any(|made| made.size == seen.0 && is_archive(&made.path))
         };
-        let mut found = self.log.calls.iter().filter(|_| is_archive(path)).filter(same);
+        let mut found = self.log.calls.iter().filter(same);
         // `ranlib` makes again what `ar` made.
         let last = found.next_back()?;
         found.all(|call| call.outputs == last.outputs).then_some(last)
