@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::libraries::LibraryArgs;
+use super::out;
 use super::session::{RunTests, WerrorChoice};
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
@@ -117,16 +118,16 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let request = request(args)?;
     let mut view = view::View::new(verbose);
     let done = if list {
-        build::list_patches(&request, &mut view).map(|(name, version, patches)| {
+        build::list_patches(&request, &mut view).and_then(|(name, version, patches)| {
             view.clear();
-            summary::patches(&name, &version, &patches, json);
-            Exit::Done
+            out::print(|to| summary::patches(to, &name, &version, &patches, json))?;
+            Ok(Exit::Done)
         })
     } else {
-        build::build(&request, &mut view).map(|report| {
+        build::build(&request, &mut view).and_then(|report| {
             view.clear();
-            summary::report(&report, json);
-            if report.is_good() { Exit::Done } else { Exit::Failed }
+            out::print(|to| summary::report(to, &report, json))?;
+            Ok(if report.is_good() { Exit::Done } else { Exit::Failed })
         })
     };
     view.clear();

@@ -1,14 +1,15 @@
 //! `crosswheel log why`: where a file or a flag came from.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::capture::glob::Glob;
 use crate::capture::why::{Asked, Flag, Makers, Origin, Sample, flag, near_flags, near_outputs};
-use crate::capture::{Call, Log, Text};
+use crate::capture::{Call, Filter, Log, Text};
 use crate::cli::out::{self, BOLD, DIM, GREEN, Json, RED, YELLOW};
 use crate::error::{Error, Result};
 
@@ -44,11 +45,7 @@ fn of_file(args: &Args, log: &Log) -> Result<ExitCode> {
     if found.is_empty() {
         let what = args.what.to_string_lossy();
         let message = format!("no call that is in {} made `{what}`", log.path.display());
-        let near = near_outputs(log, &what);
-        let hint =
-            "it may have come with the source, been copied or renamed by the build, or made past the shim";
-        let hint = if near.is_empty() { hint.to_owned() } else { format!("{near} Or {hint}") };
-        return Err(Error::failed(message).hint(hint));
+        return Err(Error::failed(message).hint(hint(log, &args.what)));
     }
     if args.json {
         let mut json = Json::new();
@@ -70,6 +67,22 @@ fn of_file(args: &Args, log: &Log) -> Result<ExitCode> {
         rest(to, "", found.len(), most)
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What may be meant by a file that no call made: a source, or a file of a name like it.
+fn hint(log: &Log, what: &OsStr) -> String {
+    let reads = Filter { source: Some(Glob::new(what.as_bytes())), probe: Some(false), ..Filter::default() };
+    let what = what.to_string_lossy();
+    if !log.select(&reads).is_empty() {
+        let list = format!("ls --source {}", Text::from(what.as_bytes()).quoted());
+        return format!(
+            "it is a source, or made past the shim: {} shows the calls that read it",
+            log.command(&list)
+        );
+    }
+    let near = near_outputs(log, &what);
+    let may = "it may have come with the source, been copied or renamed by the build, or made past the shim";
+    if near.is_empty() { may.to_owned() } else { format!("{near} Or {may}") }
 }
 
 fn rest(to: &mut dyn Write, front: &str, all: usize, most: usize) -> io::Result<()> {
