@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use super::debian::as_json;
 use super::out;
 use super::session::DEFAULT_PATH;
-use super::sysroot::as_json;
 use crate::environment;
 use crate::error::{Error, Exit, Result};
 use crate::target::emulator;
