@@ -18,7 +18,7 @@ mod view;
 /// Arguments of `build`.
 #[derive(clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = USAGE)]
 pub(super) struct Args {
     /// A folder, a source distribution (.tar.gz, .zip), or a requirement such as `name==version`, whose source
     /// distribution is fetched from the index that pip is configured for
@@ -95,6 +95,9 @@ pub(super) struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// Families and folder are options by form, which `--list-patches` does without, and must be named otherwise.
+const USAGE: &str = "crosswheel build [OPTIONS] --family <F[,F…]> --out <DIR> <SRC>";
 
 const AFTER_HELP: &str = "A bare NAME takes the newest version that has a source distribution. A folder of that \
                           name is taken only if it holds a pyproject.toml or a setup.py; ./NAME always means the \
