@@ -62,14 +62,8 @@ const REPORTS: &[(&[u8], &str)] =
     &[(b"-Map", "-Map=/dev/null"), (b"-dependency-file", "--dependency-file=/dev/null")];
 
 /// Variables that hold lists of folders.
-pub(super) const SEARCH_PATHS: &[&str] = &[
-    "COMPILER_PATH",
-    "CPATH",
-    "CPLUS_INCLUDE_PATH",
-    "C_INCLUDE_PATH",
-    "LIBRARY_PATH",
-    "OBJC_INCLUDE_PATH",
-];
+pub(super) const SEARCH_PATHS: &[&str] =
+    &["COMPILER_PATH", "CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "OBJC_INCLUDE_PATH"];
 
 /// Variables that name places of the machine that are of no use elsewhere, or make the tool write beside its output.
 const LEFT_OUT: &[&str] = &["DEPENDENCIES_OUTPUT", "PWD", "SUNPRO_DEPENDENCIES", "TMPDIR"];
@@ -183,7 +177,8 @@ impl CallWords {
     pub(super) fn preprocess(&self) -> Command {
         let mut command = self.command();
         command.current_dir(self.folder.path());
-        let keep = |part: &&Part| !is_output(part) && !is_stage(part) && !is_dependency(part) && !is_aside(part);
+        let keep =
+            |part: &&Part| !is_output(part) && !is_stage(part) && !is_dependency(part) && !is_aside(part);
         command.args(with(&self.parts, keep, &["-E".into(), "-H".into()]));
         command
     }

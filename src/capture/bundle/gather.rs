@@ -128,7 +128,9 @@ impl Gathered {
     /// Notes a link in a folder; one from the root leads to the same place from there.
     fn link(&mut self, folder: &Path, link: &Path, to: &Path) {
         let to = match to.strip_prefix("/") {
-            Ok(to) => std::iter::repeat_n("..", folder.components().count() - 1).collect::<PathBuf>().join(to),
+            Ok(to) => {
+                std::iter::repeat_n("..", folder.components().count() - 1).collect::<PathBuf>().join(to)
+            }
             Err(_) => to.to_owned(),
         };
         self.folder(&Text::from(folder.as_os_str().as_encoded_bytes()));
@@ -239,8 +241,25 @@ struct Own {
 
 /// Where no build of a package lies.
 const MACHINE: &[&str] = &[
-    "/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin", "/sys", "/usr/bin", "/usr/include",
-    "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/libx32", "/usr/sbin", "/usr/share",
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr/bin",
+    "/usr/include",
+    "/usr/lib",
+    "/usr/lib32",
+    "/usr/lib64",
+    "/usr/libexec",
+    "/usr/libx32",
+    "/usr/sbin",
+    "/usr/share",
 ];
 
 impl Own {

@@ -88,7 +88,9 @@ pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
              call on what you give it",
             call.id
         );
-        return Err(Error::usage(format!("call {} reads its input from `{}`", call.id, input.quoted())).hint(hint));
+        return Err(
+            Error::usage(format!("call {} reads its input from `{}`", call.id, input.quoted())).hint(hint)
+        );
     }
     let rerun = Rerun::of(log, call, Which::AsRun)?;
     rerun.prepare(log, call)?;
@@ -100,7 +102,9 @@ pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
     let (begin, end) = log.raw(call)?;
     let record = [log.session_line()?, begin, end.unwrap_or_default()].join(&b'\n');
     let expected = expected(call);
-    let texts = |gathered: &Gathered, forms: &[Form]| Script { call, rerun: &rerun, words: &words, gathered }.run(forms);
+    let texts = |gathered: &Gathered, forms: &[Form]| {
+        Script { call, rerun: &rerun, words: &words, gathered }.run(forms)
+    };
 
     let attempt = |gathered: &Gathered| -> Result<Vec<Tried>> {
         let mut tried = Vec::new();
@@ -136,7 +140,8 @@ pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
     };
     let script = Script { call, rerun: &rerun, words: &words, gathered: &gathered };
     let readme = script.readme(&bundled);
-    Pack::new(&gathered, &words, &texts(&gathered, &forms), &readme, &record, &versions)?.write_archive(out)?;
+    Pack::new(&gathered, &words, &texts(&gathered, &forms), &readme, &record, &versions)?
+        .write_archive(out)?;
     Ok(bundled)
 }
 

@@ -163,7 +163,8 @@ fn info(process: libc::pid_t) -> Option<SyscallInfo> {
     let mut info = SyscallInfo::default();
     // SAFETY: the kernel writes at most `size` bytes to `info`, which has that size, is `repr(C)`, and is numbers alone,
     // for which every pattern of bits is valid.
-    let done = unsafe { libc::ptrace(GET_SYSCALL_INFO as _, process, size_of::<SyscallInfo>(), &raw mut info) };
+    let done =
+        unsafe { libc::ptrace(GET_SYSCALL_INFO as _, process, size_of::<SyscallInfo>(), &raw mut info) };
     (done > 0).then_some(info)
 }
 
