@@ -8,8 +8,11 @@
 //! | [`finding`] | what can be found, and how grave it is |
 //! | [`expect`] | what a wheel of a family must be |
 //! | [`trace`] | which call made a file, and why none did |
-//! | [`lineage`] | what a linked file is made of, back to its compiles |
+//! | [`lineage`] | which call made the input of another |
+//! | [`walk`] | what a linked file is made of, back to its compiles |
 //! | [`parts`] | what to say of these parts |
+//! | [`files`] | what still lies in the build's folder |
+//! | [`memory`] | what the build's own audit learned from it |
 //! | [`unseen`] | compilers that went past the shim |
 //! | [`member`] | the bytes of a wheel's members |
 
@@ -27,12 +30,15 @@ use crate::toolchain::Toolchains;
 use crate::wasm;
 
 pub mod expect;
+mod files;
 pub mod finding;
 mod lineage;
 mod member;
+pub mod memory;
 mod parts;
 mod trace;
 mod unseen;
+mod walk;
 
 pub use expect::Expected;
 pub use finding::{Checked, Code, Evidence, Finding, Report, Severity};
@@ -54,7 +60,7 @@ pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Repor
         None => BTreeMap::new(),
     };
     let parts = Parts { log, expected, marches: &marches };
-    let mut report = Report { wheels: wheels.len(), ..Report::default() };
+    let mut report = Report { wheels: wheels.len(), records: vec![log.path.clone()], ..Report::default() };
     let mut past = BTreeSet::new();
     for wheel in wheels {
         Wheel {
@@ -71,6 +77,12 @@ pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Repor
         .audit()?;
     }
     elsewhere(log, &past, &mut report);
+    if !lineage.clock {
+        let what = "times of files do not fit those of the calls that made them: parts are known by their place alone";
+        let hint = "the build's folder lies on a file system with another clock; put TMPDIR on a local one";
+        report.findings.push(Finding::new(Code::ForeignClock, &log.path, None, what, hint));
+    }
+    report.learned = lineage.learned();
     if log.damage.any() {
         let what = format!("the record is damaged: {}", log.damage.sentences().join("; "));
         let hint = "what was made by a call that was lost cannot be traced; build again to be sure";
@@ -104,12 +116,12 @@ fn elsewhere(log: &Log, past: &BTreeSet<PathBuf>, report: &mut Report) {
 }
 
 /// One wheel under audit.
-struct Wheel<'a> {
+struct Wheel<'a, 'l> {
     path: &'a Path,
-    log: &'a Log,
+    log: &'l Log,
     expected: &'a Expected,
-    index: &'a Index<'a>,
-    lineage: &'a Lineage<'a>,
+    index: &'a Index<'l>,
+    lineage: &'a Lineage<'l>,
     parts: &'a Parts<'a>,
     needle: Option<&'a Needle>,
     /// What compilers made that went past the shim, as far as it is in a wheel.
@@ -117,7 +129,7 @@ struct Wheel<'a> {
     report: &'a mut Report,
 }
 
-impl Wheel<'_> {
+impl<'l> Wheel<'_, 'l> {
     fn audit(&mut self) -> Result<()> {
         if self.path.is_dir() {
             return self.folder(self.path);
@@ -155,13 +167,20 @@ impl Wheel<'_> {
             let kind = entry.file_type().context("cannot look at", &path)?;
             if kind.is_dir() {
                 self.folder(&path)?;
-            } else if kind.is_file() {
+            } else if kind.is_file() || (kind.is_symlink() && self.leads_out(&path)) {
                 let name = path.strip_prefix(self.path).unwrap_or(&path).to_string_lossy().into_owned();
                 let mut file = File::open(&path).context("cannot open", &path)?;
                 self.member(&name, &mut file);
             }
         }
         Ok(())
+    }
+
+    /// Whether a link leads to a file that is not in the folder, and so is not looked at elsewhere.
+    fn leads_out(&self, link: &Path) -> bool {
+        let whole = |path: &Path| path.canonicalize().ok();
+        let inside = || whole(link).zip(whole(self.path)).is_some_and(|(to, home)| to.starts_with(home));
+        link.is_file() && !inside()
     }
 
     /// Audits one member; whether it holds machine code.
@@ -216,7 +235,11 @@ impl Wheel<'_> {
             );
         };
         let marks = Marks::of(bytes);
-        let traced = self.index.trace(bytes, &facts).or_else(|| self.index.object(member, bytes, &facts));
+        let object = || {
+            let call = (facts.e_type == shim_elf::ET_REL).then(|| self.lineage.object(bytes)).flatten();
+            call.map(|call| (call, Evidence::Content))
+        };
+        let traced = self.index.trace(bytes, &facts).or_else(object);
         self.checked(member, elf::name(facts.machine), marks.isa, traced);
         self.machine(member, "", facts.machine);
         self.rpath(member, bytes, traced.map(|(call, _)| call));
@@ -280,7 +303,7 @@ impl Wheel<'_> {
     }
 
     /// Notes that a file was looked at, and what it is made of.
-    fn checked(&mut self, member: &str, machine: String, isa: Option<u8>, traced: Option<(&Call, Evidence)>) {
+    fn checked(&mut self, member: &str, machine: String, isa: Option<u8>, traced: Option<(&'l Call, Evidence)>) {
         self.report.checked.push(Checked {
             wheel: self.path.to_owned(),
             member: member.to_owned(),
@@ -331,7 +354,7 @@ impl Wheel<'_> {
     }
 
     /// What it was linked from.
-    fn made_of(&mut self, member: &str, call: &Call) {
+    fn made_of(&mut self, member: &str, call: &'l Call) {
         let parts = self.lineage.parts(call);
         self.past.extend(parts.iter().filter_map(|part| match part {
             Part::Unseen(path, _) => Some(path.clone()),

@@ -39,6 +39,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         let log = Log::open(log)?;
         let expected = expected(&log, args.family.as_deref())?;
         let part = audit(wheels, &log, &expected)?;
+        report.records.extend(part.records);
         report.wheels += part.wheels;
         report.findings.extend(part.findings);
         report.checked.extend(part.checked);
@@ -53,16 +54,18 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     Ok(super::exit(if report.passed() { Exit::Done } else { Exit::Failed }))
 }
 
-/// What is to be audited: a folder with wheels in it is these.
+/// What is to be audited: a folder with wheels in it is these, also one with a folder a family, as a build makes it.
 fn wheels(named: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for path in named {
         if path.is_dir() {
-            let entries = std::fs::read_dir(&path).context("cannot list", &path)?;
-            let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
-            let mut inside = paths.context("cannot list", &path)?;
-            inside.retain(|path| path.extension().is_some_and(|extension| extension == "whl"));
-            inside.sort();
+            let here = entries(&path)?;
+            let is_wheel = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "whl");
+            let mut inside: Vec<PathBuf> = here.iter().filter(|path| is_wheel(path)).cloned().collect();
+            let of_families = here.iter().filter(|path| path.join(place::FOLDER).join(place::FILE).is_file());
+            for family in of_families {
+                inside.extend(entries(family)?.into_iter().filter(is_wheel));
+            }
             if inside.is_empty() { all.push(path) } else { all.append(&mut inside) }
         } else if path.is_file() {
             all.push(path);
@@ -71,6 +74,15 @@ fn wheels(named: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(all)
+}
+
+/// What is in a folder, in order.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).context("cannot list", folder)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
+    let mut paths = paths.context("cannot list", folder)?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// The record to hold a wheel against.
@@ -124,6 +136,8 @@ fn show(to: &mut dyn Write, report: &Report) -> io::Result<()> {
     for finding in &report.findings {
         self::finding(to, finding)?;
     }
+    let records: Vec<String> = report.records.iter().map(|record| record.display().to_string()).collect();
+    writeln!(to, "{DIM}record{DIM:#}  {}", records.join(", "))?;
     let faults = report.faults().count();
     let style = if faults == 0 { GREEN } else { RED };
     writeln!(

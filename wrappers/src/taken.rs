@@ -5,8 +5,11 @@
 //!
 //! The system's own folders are not looked through: what lies there is the system's, and no part of the build.
 
+use core::ffi::CStr;
+
 use crate::args::What;
 use crate::invocation::Invocation;
+use crate::linker_words;
 use crate::plan::{Effect, Kind};
 use crate::rewrite::Arg;
 use crate::sys::{self, Stamp};
@@ -33,30 +36,50 @@ pub fn inputs(call: &Invocation<'_>) -> impl Iterator<Item = Option<Stamp>> {
     call.inputs.iter().map(|at| sys::stamp(call.input(*at)))
 }
 
-/// The libraries of a link that are found in the folders of `ran`, the arguments as run, in their order.
+/// The libraries of a link that are found in the folders of `ran`, the arguments as run, and of `LIBRARY_PATH` (GCC's
+/// manual, "Environment Variables Affecting GCC"), in their order.
 ///
 /// As GNU ld looks for them: in every `-L` folder for the shared one, then the static one, wherever the folders
 /// stand on the line; after `-static` or `-Bstatic` only for the static one.
 #[must_use]
-pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'c>> {
+pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>], env: &[&CStr]) -> Vec<Library<'c>> {
     let line = &call.line;
     let options = || call.items.iter().filter(|item| item.what == What::Option);
-    let folders = folders(ran);
+    let words = linker_words::words(call);
+    let mut folders = folders(ran.iter().map(|arg| &**arg));
+    folders.extend(self::folders(words.iter().map(|word| word.text)));
+    let path = env.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"LIBRARY_PATH="));
+    folders.extend(path.into_iter().flat_map(|path| path.split(|byte| *byte == b':')).filter(|f| !f.is_empty()));
+    let find = |library: &[u8], archives_only: bool| {
+        let names = names(library, archives_only);
+        let mut paths = folders
+            .iter()
+            .flat_map(|folder| names.iter().map(move |name| [folder, &b"/"[..], name].concat()));
+        paths.find_map(|path| Some((sys::stamp(&path)?, path)))
+    };
     let mut found = Vec::new();
     let mut archives_only = options().any(|item| line.text(item.at) == b"-static");
+    let mut named_next = false;
     for item in options() {
         let arg = line.text(item.at);
         match item.effect {
             Effect::Library => {
-                let names = names(item.value(line), archives_only);
-                let mut paths = folders
-                    .iter()
-                    .flat_map(|folder| names.iter().map(move |name| [folder, &b"/"[..], name].concat()));
-                let first = paths.find_map(|path| Some((sys::stamp(&path)?, path)));
+                let first = find(item.value(line), archives_only);
                 found.extend(first.map(|(seen, path)| Library { arg, path, seen }));
             }
             Effect::ForLinker => {
                 for part in item.value(line).split(|byte| *byte == b',') {
+                    let library = match part.strip_prefix(b"--library=").or_else(|| part.strip_prefix(b"-l")) {
+                        _ if std::mem::take(&mut named_next) => Some(part),
+                        Some(b"") => {
+                            named_next = true;
+                            continue;
+                        }
+                        name => name,
+                    };
+                    if let Some((seen, path)) = library.and_then(|library| find(library, archives_only)) {
+                        found.push(Library { arg, path, seen });
+                    }
                     match part {
                         b"-Bstatic" | b"-dn" | b"-non_shared" | b"-static" => archives_only = true,
                         b"-Bdynamic" | b"-dy" | b"-call_shared" => archives_only = false,
@@ -77,9 +100,8 @@ pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'
 }
 
 /// The folders that a linker is told to look in.
-fn folders<'a>(ran: &'a [Arg<'_>]) -> Vec<&'a [u8]> {
+fn folders<'a>(mut args: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
     let mut out = Vec::new();
-    let mut args = ran.iter().map(|arg| &**arg);
     while let Some(arg) = args.next() {
         let joined = arg.strip_prefix(b"--library-path=").or_else(|| arg.strip_prefix(b"-L"));
         match joined {
