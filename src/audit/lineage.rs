@@ -37,7 +37,7 @@ pub(super) enum Part<'l> {
     /// It came ready-made with a dependency or the system.
     Dependency(PathBuf),
     /// A compiler made it that makes its own objects.
-    Foreign(PathBuf, &'static str),
+    Foreign(&'static str),
     /// Perhaps a copy of what this call made, which is known by its name alone.
     Named(PathBuf, &'l Call),
     /// It is not what this call made: it was changed or replaced by the time of the link.

@@ -56,7 +56,7 @@ impl Parts<'_> {
                 Part::Dependency(path) if level.is_some() => {
                     (Code::DependencyCode, path.display().to_string())
                 }
-                Part::Foreign(_, compiler) if level.is_some() => {
+                Part::Foreign(compiler) if level.is_some() => {
                     *foreign.entry(*compiler).or_default() += 1;
                     continue;
                 }

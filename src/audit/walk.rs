@@ -74,7 +74,7 @@ impl<'w, 'l> Walk<'w, 'l> {
         }
         let foreign = foreign(path);
         if let Some(found) = lineage.known(input) {
-            self.parts.extend(foreign.map(|compiler| Part::Foreign(path.clone(), compiler)));
+            self.parts.extend(foreign.map(Part::Foreign));
             return self.found(found, taker);
         }
         if !takes_code(path, taker) {
@@ -86,7 +86,7 @@ impl<'w, 'l> Walk<'w, 'l> {
         }
         let there = input.seen.and_then(|seen| files::unchanged(path, seen));
         if let Some(compiler) = foreign {
-            self.parts.push(Part::Foreign(path.clone(), compiler));
+            self.parts.push(Part::Foreign(compiler));
             // A crate's C is a part of its library. What else is in there came with the toolchain or is rustc's own.
             let members = there.as_deref().and_then(files::members).unwrap_or_default();
             let found = Found { strange: Vec::new(), ..self.members(path, &members) };
