@@ -194,7 +194,8 @@ fn what_is_the_same_by_its_content_is_ours_under_any_name() {
 #[test]
 fn a_library_that_was_installed_and_stripped_is_made_of_its_compiles() {
     for flags in ["", "-Wl,--build-id=none"] {
-        let commands = format!("cc -g -shared -fPIC ext.c {flags} -o x.so && mkdir d && cp x.so d && strip d/x.so");
+        let commands =
+            format!("cc -g -shared -fPIC ext.c {flags} -o x.so && mkdir d && cp x.so d && strip d/x.so");
         let built = Built::new("", &commands, &["d/x.so"]);
         let (code, later) = built.later();
         assert_eq!(code, Some(0), "{later}");
@@ -217,7 +218,9 @@ fn the_results_of_a_build_are_audited_by_their_common_folder() {
     assert!(told.contains("out/host/log/record.jsonl, out/x86-64-v3/log/record.jsonl"), "{told}");
     // A link out of an unpacked wheel is no way round.
     let wheel = home.path(&format!("out/host/{WHEEL}")).display().to_string();
-    let unpack = format!("mkdir site && cd site && python3 -m zipfile -e '{wheel}' . && cd tiny && ln -s ext.so same.so");
+    let unpack = format!(
+        "mkdir site && cd site && python3 -m zipfile -e '{wheel}' . && cd tiny && ln -s ext.so same.so"
+    );
     ahead(&home.path(""), &unpack);
     let (code, told) = audit(&["site", "--log", "out/host"]);
     assert!(code == Some(0) && told.contains("1 binary file:"), "{told}");

@@ -289,7 +289,9 @@ fn a_file_system_of_whole_seconds_changes_nothing() {
 
 #[test]
 fn every_language_that_takes_a_level_must_have_it() {
-    for (lang, codes_of) in [("objective-c", &["lower-level"][..]), ("fortran", &["lower-level"]), ("assembler", &[])] {
+    for (lang, codes_of) in
+        [("objective-c", &["lower-level"][..]), ("fortran", &["lower-level"]), ("assembler", &[])]
+    {
         let (mut record, times) = compiled("/w/src", &["a.o"], lang);
         for line in &mut record.lines {
             *line = line.replace("\"-march=x86-64-v3\",", "");

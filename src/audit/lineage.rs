@@ -154,10 +154,10 @@ impl<'l> Lineage<'l> {
             }
         }
         let ids: HashMap<&str, &Call> = log.calls.iter().map(|call| (call.id.as_str(), call)).collect();
-        for (input, (calls, strange)) in lineage.memory.inputs() {
-            let calls = calls.iter().filter_map(|id| ids.get(id.as_str()).copied()).collect();
-            let strange = strange.iter().map(PathBuf::from).collect();
-            lineage.known.insert(input, Found { calls, strange });
+        for known in lineage.memory.inputs() {
+            let calls = known.calls.iter().filter_map(|id| ids.get(id.as_str()).copied()).collect();
+            let strange = known.strange.iter().map(PathBuf::from).collect();
+            lineage.known.insert(known.input(), Found { calls, strange });
         }
         let (mut fitting, mut others) = (0, 0);
         let takers = log.calls.iter().filter(|call| matches!(call.kind, Kind::Link | Kind::Archive));
@@ -252,13 +252,6 @@ impl<'l> Lineage<'l> {
         strange
     }
 
-    /// Whether an input is what a call made at `path`; `None` if one of the two is not what it was any more.
-    fn same(&self, input: &Input, path: &Path, call: &Call) -> Option<bool> {
-        let taken = files::unchanged(&input.path, input.seen?)?;
-        let made = files::stamp(path).filter(|made| wrote(call, *made))?;
-        Some(files::same(&taken, &files::unchanged(path, made)?))
-    }
-
     /// The call that made a file of which this one may be a copy, and whether that is known by more than its name.
     pub(super) fn copied(&self, input: &Input, before: u64) -> Option<(&'l Call, bool)> {
         let seen = input.seen?;
@@ -272,7 +265,7 @@ impl<'l> Lineage<'l> {
         for call in makers {
             let outputs = call.outputs.iter().map(|output| call.resolve(output));
             let named: Vec<PathBuf> = outputs.filter(|path| file_name(path) == name).collect();
-            let content: Vec<_> = named.iter().map(|path| self.same(input, path, call)).collect();
+            let content: Vec<_> = named.iter().map(|path| same(input, path, call)).collect();
             if content.contains(&Some(true)) {
                 return Some((call, true));
             }
@@ -305,7 +298,7 @@ impl<'l> Lineage<'l> {
         let candidates = self.all.iter().copied().filter(|call| call.start < before && wrote(call, seen));
         // A file that is still there under its own name, with other content, was not renamed.
         let other = |call: &&Call| {
-            call.outputs.iter().any(|out| self.same(input, &call.resolve(out), call) == Some(false))
+            call.outputs.iter().any(|out| same(input, &call.resolve(out), call) == Some(false))
         };
         let candidates = candidates.filter(|call| free(call) && !other(call));
         candidates.min_by_key(|call| end(call).abs_diff(seen.1))
@@ -321,6 +314,13 @@ impl<'l> Lineage<'l> {
             || (!sysroot.as_os_str().is_empty() && path.starts_with(sysroot))
             || (DEPENDENCIES.iter().any(|folder| text.starts_with(folder)) && !own())
     }
+}
+
+/// Whether an input is what a call made at `path`; `None` if one of the two is not what it was any more.
+fn same(input: &Input, path: &Path, call: &Call) -> Option<bool> {
+    let taken = files::unchanged(&input.path, input.seen?)?;
+    let made = files::stamp(path).filter(|made| wrote(call, *made))?;
+    Some(files::same(&taken, &files::unchanged(path, made)?))
 }
 
 /// Whether what a tool made has another build-id than what a call linked, and so is not of it.

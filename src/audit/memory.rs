@@ -2,6 +2,8 @@
 //! says the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -27,14 +29,21 @@ pub struct Memory {
 
 /// What one input was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+pub(super) struct Known {
     path: String,
     size: u64,
     modified: u64,
     /// Calls that made what is in it.
-    calls: Vec<String>,
+    pub(super) calls: Vec<String>,
     /// What in it no call made: the file itself, or members of an archive.
-    strange: Vec<String>,
+    pub(super) strange: Vec<String>,
+}
+
+impl Known {
+    /// The file, and what it was known by.
+    pub(super) fn input(&self) -> (PathBuf, Stamp) {
+        (PathBuf::from(&self.path), Stamp(self.size, self.modified))
+    }
 }
 
 impl Memory {
@@ -55,17 +64,18 @@ impl Memory {
         let memory = Self { session: log.session.start, ..self.clone() };
         let text = serde_json::to_vec(&memory).map_err(|error| Error::failed(error.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut part = tempfile::Builder::new().prefix(".xw-").tempfile_in(folder).context("making a file in", folder)?;
+        let mut part = tempfile::Builder::new()
+            .prefix(".xw-")
+            .permissions(Permissions::from_mode(0o644))
+            .tempfile_in(folder)
+            .context("making a file in", folder)?;
         std::io::Write::write_all(&mut part, &text).context("writing", &path)?;
         part.persist(&path).map_err(|failed| Error::io("writing", &path, &failed.error))?;
         Ok(())
     }
 
-    /// By path and stamp: the calls behind an input, and what in it none made.
-    pub(super) fn inputs(&self) -> impl Iterator<Item = ((PathBuf, Stamp), (&[String], &[String]))> {
-        self.inputs.iter().map(|known| {
-            ((PathBuf::from(&known.path), Stamp(known.size, known.modified)), (&*known.calls, &*known.strange))
-        })
+    pub(super) fn inputs(&self) -> &[Known] {
+        &self.inputs
     }
 
     pub(super) fn input(&mut self, path: &Path, seen: Stamp, calls: Vec<String>, strange: &[PathBuf]) {

@@ -247,7 +247,7 @@ impl<'l> Wheel<'_, 'l> {
             let (code, what, hint) = self.index.untraced(member, &facts, &marks, self.expected);
             self.find(code, Some(member), what, hint);
         } else if facts.e_type != shim_elf::ET_REL {
-            self.level(member, marks.isa);
+            self.level(member, marks.isa, marks.rust());
         }
     }
 
@@ -303,7 +303,13 @@ impl<'l> Wheel<'_, 'l> {
     }
 
     /// Notes that a file was looked at, and what it is made of.
-    fn checked(&mut self, member: &str, machine: String, isa: Option<u8>, traced: Option<(&'l Call, Evidence)>) {
+    fn checked(
+        &mut self,
+        member: &str,
+        machine: String,
+        isa: Option<u8>,
+        traced: Option<(&'l Call, Evidence)>,
+    ) {
         self.report.checked.push(Checked {
             wheel: self.path.to_owned(),
             member: member.to_owned(),
@@ -370,7 +376,7 @@ impl<'l> Wheel<'_, 'l> {
     }
 
     /// The level that the loader insists on, against that of the family.
-    fn level(&mut self, member: &str, isa: Option<u8>) {
+    fn level(&mut self, member: &str, isa: Option<u8>, rust: bool) {
         let Some(level) = self.expected.level.filter(|level| *level > 1) else { return };
         let isa = isa.unwrap_or(1);
         if isa > level {
@@ -385,7 +391,11 @@ impl<'l> Wheel<'_, 'l> {
                 Code::NoMarker,
                 Some(member),
                 format!("does not ask the loader for x86-64-v{level}: an older processor meets it as an illegal instruction"),
-                "another linker than GNU ld may have linked it; see `crosswheel log show` of its call",
+                if rust {
+                    "rustc links by its own lld, which does not know this marker: RUSTFLAGS=-Clinker-features=-lld lets GNU ld do it"
+                } else {
+                    "another linker than GNU ld may have linked it; see `crosswheel log show` of its call"
+                },
             );
         }
     }

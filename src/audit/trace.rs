@@ -52,7 +52,9 @@ impl<'l> Index<'l> {
         }
         // Where a file was stripped or copied afterwards, its link tells what is in it. Of what nobody linked, the tool
         // that came last does.
-        for call in log.calls.iter().filter(|call| call.kind != Kind::Link && call.outcome() == Outcome::Succeeded) {
+        for call in
+            log.calls.iter().filter(|call| call.kind != Kind::Link && call.outcome() == Outcome::Succeeded)
+        {
             for made in call.end.iter().flat_map(|end| &end.made) {
                 if let Some(id) = made.build_id.as_deref().filter(|id| !index.past.contains_key(id)) {
                     let known = index.build_ids.entry(id).or_insert(call);
@@ -82,7 +84,9 @@ impl<'l> Index<'l> {
 
     /// Whether a link was told its build-id, which then says nothing of what is in the file.
     fn names_its_id(&self, call: &Call) -> bool {
-        let told = |arg: &Text| arg.bytes().windows(13).any(|window| window == b"--build-id=0x" || window == b"--build-id=0X");
+        let told = |arg: &Text| {
+            arg.bytes().windows(13).any(|window| window == b"--build-id=0x" || window == b"--build-id=0X")
+        };
         self.log.detail(call).is_ok_and(|detail| detail.ran().iter().any(told))
     }
 

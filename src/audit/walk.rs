@@ -90,7 +90,9 @@ impl<'w, 'l> Walk<'w, 'l> {
             // A crate's C is a part of its library. What else is in there came with the toolchain or is rustc's own.
             let members = there.as_deref().and_then(files::members).unwrap_or_default();
             let found = Found { strange: Vec::new(), ..self.members(path, &members) };
-            lineage.learn(input, &found);
+            if !found.calls.is_empty() {
+                lineage.learn(input, &found);
+            }
             return self.found(found, taker);
         }
         let unpacked = self.unpacked(input, taker);
@@ -143,12 +145,11 @@ impl<'w, 'l> Walk<'w, 'l> {
     fn members(&self, archive: &Path, members: &[(Vec<u8>, &[u8])]) -> Found<'l> {
         let mut found = Found::default();
         for (name, bytes) in members {
-            match self.lineage.content(bytes) {
-                Some(maker) => found.calls.push(maker),
-                None => {
-                    let member = format!("{}({})", archive.display(), String::from_utf8_lossy(name));
-                    found.strange.push(member.into());
-                }
+            if let Some(maker) = self.lineage.content(bytes) {
+                found.calls.push(maker);
+            } else {
+                let member = format!("{}({})", archive.display(), String::from_utf8_lossy(name));
+                found.strange.push(member.into());
             }
         }
         found

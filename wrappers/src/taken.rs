@@ -49,7 +49,8 @@ pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>], env: &[&CStr]) -
     let mut folders = folders(ran.iter().map(|arg| &**arg));
     folders.extend(self::folders(words.iter().map(|word| word.text)));
     let path = env.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"LIBRARY_PATH="));
-    folders.extend(path.into_iter().flat_map(|path| path.split(|byte| *byte == b':')).filter(|f| !f.is_empty()));
+    folders
+        .extend(path.into_iter().flat_map(|path| path.split(|byte| *byte == b':')).filter(|f| !f.is_empty()));
     let find = |library: &[u8], archives_only: bool| {
         let names = names(library, archives_only);
         let mut paths = folders
@@ -69,7 +70,8 @@ pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>], env: &[&CStr]) -
             }
             Effect::ForLinker => {
                 for part in item.value(line).split(|byte| *byte == b',') {
-                    let library = match part.strip_prefix(b"--library=").or_else(|| part.strip_prefix(b"-l")) {
+                    let library = match part.strip_prefix(b"--library=").or_else(|| part.strip_prefix(b"-l"))
+                    {
                         _ if std::mem::take(&mut named_next) => Some(part),
                         Some(b"") => {
                             named_next = true;
