@@ -42,8 +42,8 @@ impl<'w, 'l> Walk<'w, 'l> {
         }
         let Ok(detail) = self.lineage.log.detail(call) else { return };
         let mut sources = call.inputs.iter().map(|input| call.resolve(input));
-        let strange = sources.find(|path| self.lineage.is_strange_assembly(path));
-        if let Some(source) = strange.filter(|_| call.kind == Kind::Assemble) {
+        let assembly = |path: &PathBuf| call.kind == Kind::Assemble && self.lineage.is_strange_assembly(path);
+        if let Some(source) = sources.find(assembly) {
             self.parts.push(Part::Unseen(source, call));
         } else if matches!(call.kind, Kind::Compile | Kind::Assemble) || !detail.lang.is_empty() {
             self.parts.push(Part::Compiled(call));
