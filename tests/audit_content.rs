@@ -56,15 +56,28 @@ impl Built {
 const LIBRARY: &str = "mkdir L && gcc -c -fPIC more.c -o p.o && ar rc L/libmore.a p.o && rm p.o && \
                        echo 'int more(int); int use(void) { return more(1); }' >> ext.c";
 
+/// What is hidden in a build: what it is, what is done ahead, what builds the members, and what must be said of them.
+type Hidden<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a str);
+
+/// Both the build and a later audit find each.
+fn are_found(hidden: &[Hidden<'_>]) {
+    for (what, before, commands, members, says) in hidden {
+        let built = Built::new(before, &format!("cc -c -fPIC ext.c && {commands}"), members);
+        assert_eq!(built.code, Some(1), "{what}: {}", built.said);
+        assert!(built.said.contains(says), "{what}: {}", built.said);
+        let (code, later) = built.later();
+        assert_eq!(code, Some(1), "{what}: {later}");
+    }
+}
+
 #[test]
-fn what_names_and_times_would_hide_is_found() {
-    let build = "cc -c -fPIC ext.c && ";
-    for (what, before, commands, members, says) in [
+fn objects_that_names_and_times_would_hide_are_found() {
+    are_found(&[
         (
             "a foreign object under the name of one of ours",
             "",
             "mkdir d && /usr/bin/clang -c -fPIC more.c -o d/ext.o && cc -shared ext.o d/ext.o -o ext.so",
-            &["ext.so"][..],
+            &["ext.so"],
             "d/ext.o (taken in by call ",
         ),
         (
@@ -111,6 +124,12 @@ fn what_names_and_times_would_hide_is_found() {
             &["ext.so"],
             "more.o (call ",
         ),
+    ]);
+}
+
+#[test]
+fn libraries_that_names_and_times_would_hide_are_found() {
+    are_found(&[
         (
             "a library that comes ready-made and is stripped by us",
             "gcc -g -shared -fPIC more.c -o more.so",
@@ -153,13 +172,7 @@ fn what_names_and_times_would_hide_is_found() {
             &["ext.so"],
             "libmore.a (taken in by call ",
         ),
-    ] {
-        let built = Built::new(before, &format!("{build}{commands}"), members);
-        assert_eq!(built.code, Some(1), "{what}: {}", built.said);
-        assert!(built.said.contains(says), "{what}: {}", built.said);
-        let (code, later) = built.later();
-        assert_eq!(code, Some(1), "{what}: {later}");
-    }
+    ]);
 }
 
 #[test]
