@@ -63,7 +63,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // The usual pattern of a table is `**/NAME…`: a text without `/NAME` is not looked at twice.
     if let Some(rest) = pattern.strip_prefix(b"**") {
-        let literal = rest.split(is_wild).next().unwrap_or_default();
+        let literal = rest.split(|byte| is_wild(*byte)).next().unwrap_or_default();
         if !literal.is_empty() && !contains(text, literal) {
             return false;
         }
@@ -108,8 +108,8 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// Whether a byte of a pattern stands for others. Letters, which most are, take one step.
-fn is_wild(byte: &u8) -> bool {
-    *byte <= b'?' && matches!(byte, b'*' | b'?')
+fn is_wild(byte: u8) -> bool {
+    byte <= b'?' && matches!(byte, b'*' | b'?')
 }
 
 /// Whether `text` holds `part`, which is not empty.
