@@ -97,6 +97,42 @@ fn five_ways_round_the_shim_are_found() {
 }
 
 #[test]
+fn a_compiler_that_nobody_knows_is_not_hidden_by_the_cache_that_runs_it() {
+    let home = Home::new();
+    let commands = "cc -c -fPIC ext.c && mkdir sdk && ln -s /usr/bin/gcc sdk/other-cc && \
+                    CCACHE_DIR=$PWD/cache ccache $PWD/sdk/other-cc -c -fPIC more.c -o more.o && cc -shared ext.o more.o -o ext.so";
+    home.package("pkg", &by(commands, &["ext.so"]));
+    home.write("pkg/more.c", MORE);
+    let ran = home.build(&["./pkg", "--family", "x86-64-v3", "--out", "out"]).fails(1);
+    let told = format!("{}{}", ran.out, ran.err);
+    assert!(told.contains("more.o (taken in by call ") && told.contains("--rule unknown-compiler"), "{told}");
+    let listed = home.crosswheel(&["log", "ls", "out", "--rule", "unknown-compiler"]).output();
+    let listed = String::from_utf8(listed.expect("it starts").stdout).expect("text");
+    assert_eq!(listed.matches("ccache").count(), 1, "{listed}");
+}
+
+#[test]
+fn a_compiler_that_cannot_be_read_is_noted() {
+    let home = Home::new();
+    let tool = home.write(
+        "tools/c99",
+        "#!/bin/sh\n[ \"$1\" = --version ] && { echo Portable C Compiler 1.2; exit; }\nexec /usr/bin/gcc \"$@\"\n",
+    );
+    ahead(tool.parent().expect("a folder"), "chmod +x c99");
+    let commands = "cc -c -fPIC ext.c && c99 -c -fPIC more.c -o more.o && cc -shared ext.o more.o -o ext.so";
+    home.package("pkg", &by(commands, &["ext.so"]));
+    home.write("pkg/more.c", MORE);
+    let path =
+        format!("{}:{}", tool.parent().expect("a folder").display(), std::env::var("PATH").expect("a PATH"));
+    let mut build = home.crosswheel(&["build", "./pkg", "--family", "x86-64-v3", "--out", "out"]);
+    let ran = build.env("PATH", path).output().expect("it starts");
+    assert!(ran.status.success(), "{ran:?}");
+    let audit = home.crosswheel(&["audit", "out", "--json"]).output().expect("it starts");
+    let audit = String::from_utf8(audit.stdout).expect("text");
+    assert!(audit.contains("foreign-compiler") && audit.contains("c99's more.o"), "{audit}");
+}
+
+#[test]
 fn what_build_systems_do_to_objects_is_no_way_round() {
     for commands in [
         // Renamed, linked under another name, copied with its time.

@@ -81,6 +81,11 @@ fn options_that_write_a_file_of_dependencies_are_left_out() {
         arguments(&exported(&compile(Record::new(), line), &[])),
         ["/usr/bin/gcc -c a.c -o a.o -Mfoo"]
     );
+    let line = "cc -Wp,-MMD,a.d -Wp,-DA,-MD,a.d,-MP,-DB -c a.c -o a.o";
+    assert_eq!(
+        arguments(&exported(&compile(Record::new(), line), &[])),
+        ["/usr/bin/gcc -Wp,-DA,-DB -c a.c -o a.o"]
+    );
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Log {
     pub damage: Damage,
     /// The file.
     pub path: PathBuf,
+    /// What the build printed: the file beside the record in which `crosswheel build` keeps it, if it is there.
+    pub output: Option<PathBuf>,
     pub(super) file: File,
     /// Offset and length of the session's line.
     pub(super) session_place: (u64, usize),

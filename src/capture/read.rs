@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::line::{self, Fault, Line, MARK, Session, VERSION};
 use super::log::{Call, Log};
+use super::place;
 use crate::error::{Error, IoContext, Result};
 
 /// What of a record could not be read.
@@ -272,6 +273,7 @@ impl Lines {
             calls: self.calls,
             damage: self.damage,
             path: path.to_owned(),
+            output: Some(path.with_file_name(place::OUTPUT)).filter(|output| output.is_file()),
             file,
             session_place,
             merged: self.merged,

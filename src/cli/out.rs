@@ -29,10 +29,12 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -
 /// The same for more than once; false if the reader is gone.
 pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<bool> {
     let stdout = anstream::stdout().lock();
-    let mut out: BufWriter<Box<dyn Write>> = match columns() {
-        Some(_) => BufWriter::new(Box::new(Tame { to: stdout, held: Vec::new() })),
-        None => BufWriter::new(Box::new(stdout)),
+    let to: Box<dyn Write> = if std::io::stdout().is_terminal() {
+        Box::new(Tame { to: stdout, held: Vec::new() })
+    } else {
+        Box::new(stdout)
     };
+    let mut out = BufWriter::new(to);
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
@@ -103,6 +105,12 @@ pub(super) fn deliver(path: &Path, content: &[u8]) -> Result<()> {
 pub(super) fn warn(message: &str) {
     let style = YELLOW.bold();
     anstream::eprintln!("{style}warning:{style:#} {message}");
+}
+
+/// Says what can be done about a warning.
+pub(super) fn hint(message: &str) {
+    let style = AnsiColor::Cyan.on_default().bold();
+    anstream::eprintln!(" {style}hint:{style:#} {message}");
 }
 
 /// Columns of the terminal; `None` if stdout is none, and nothing should be cut.

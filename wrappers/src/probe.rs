@@ -73,7 +73,7 @@ impl<'c> Named<'c> {
         if pattern.contains(&b'/') {
             // Most rows ask for a folder of some name anywhere above, and most paths have none like it.
             if let [b'*', b'*', b'/', first, ..] = pattern
-                && *first != b'*'
+                && !matches!(first, b'*' | b'?')
                 && self.initials & bit(*first) == 0
             {
                 return false;
