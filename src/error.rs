@@ -46,7 +46,10 @@ impl Error {
 
     /// Reading, writing or starting `path` failed.
     pub fn io(doing: &str, path: impl AsRef<Path>, source: &std::io::Error) -> Self {
-        Self::failed(format!("{doing} {}: {source}", path.as_ref().display()))
+        // `tempfile` wraps the system's error to name its own file, which nobody asked for.
+        let inner = source.get_ref().and_then(std::error::Error::source);
+        let cause = inner.map_or_else(|| source.to_string(), ToString::to_string);
+        Self::failed(format!("{doing} {}: {cause}", path.as_ref().display()))
     }
 
     /// Adds what to do.

@@ -384,3 +384,35 @@ fn every_code_is_described() {
         assert!(page.contains(&format!("`{}`", code.name())), "{} is not in docs/audit.md", code.name());
     }
 }
+
+/// `crosswheel audit`: exit status and stdout.
+fn told(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crosswheel"));
+    let out = command.arg("audit").args(args).current_dir(folder).output().unwrap();
+    (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+#[test]
+fn the_output_folder_of_a_build_stands_for_the_wheels_of_all_families_each_with_its_log() {
+    let shop = Shop::new();
+    for family in ["one", "two"] {
+        let bytes = shop.link("x.so", &[&format!("-Wl,-soname,{family}")]);
+        std::fs::create_dir_all(shop.at("dist").join(family)).unwrap();
+        linked("x.so", &bytes).write(&shop.at("dist").join(family).join("log"));
+        shop.wheel(&format!("dist/{family}/{WHEEL}"), &[("demo/x.so", &bytes)]);
+    }
+    let (status, stdout) = told(&shop.at(""), &["dist"]);
+    assert_eq!(status, Some(0), "{stdout}");
+    for family in ["one", "two"] {
+        assert!(stdout.contains(&format!("dist/{family}/{WHEEL}: demo/x.so")), "{stdout}");
+    }
+}
+
+#[test]
+fn a_folder_with_nothing_to_audit_does_not_pass_in_silence() {
+    let shop = Shop::new();
+    host().write(&shop.at("log"));
+    std::fs::create_dir(shop.at("empty")).unwrap();
+    let (_, stdout) = told(&shop.at(""), &["empty", "--log", "log"]);
+    assert!(stdout.contains("holds no compiled file"), "{stdout}");
+}

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use build_support::{Home, WHEEL, list};
+use build_support::{Home, Ran, WHEEL, list};
 
 #[test]
 fn each_family_gets_a_folder_with_its_wheel_and_its_log() {
@@ -389,4 +389,28 @@ fn a_family_that_is_not_known_is_refused_before_anything_is_made() {
         .says("unknown family `x86-64-v33`");
     home.build(&["./pkg", "--family", "host,host", "--out", "out"]).fails(2).says("twice");
     assert!(!home.path("out").exists());
+}
+
+#[test]
+fn two_builds_never_write_to_one_folder() {
+    let home = Home::new();
+    let plan = "import os, time\ndef build():\n    open(os.environ['FLAG'], 'w').close()\n    \
+                while os.path.exists(os.environ['FLAG']):\n        time.sleep(0.02)\n    import backend\n    return backend.extension()\n";
+    home.package("slow", plan);
+    home.package("pkg", "");
+    let flag = home.path("flag");
+    let mut command = home.crosswheel(&["build", "./slow", "--family", "host", "--out", "out"]);
+    let first = command.env("FLAG", &flag).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let first = first.expect("started");
+    let start = Instant::now();
+    while !flag.exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the backend does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let second = home.build(&["./pkg", "--family", "x86-64-v3,host", "--out", "out"]);
+    assert_eq!(second.code, Some(2), "{second:#?}");
+    assert!(second.err.contains("another build writes to") && second.err.contains("--out"), "{second:#?}");
+    fs::remove_file(&flag).expect("removed");
+    Ran::from(first.wait_with_output().expect("it ends")).good();
+    home.build(&["./pkg", "--family", "host", "--out", "out"]).good();
 }

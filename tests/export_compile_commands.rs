@@ -136,6 +136,39 @@ fn a_compile_that_cannot_be_described_is_left_out_and_told() {
 }
 
 #[test]
+fn that_no_source_is_there_any_more_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().to_str().unwrap();
+    Record::new().call("01", &json!({"cwd": folder}), &json!({})).write(home.path());
+    let told = said(&export(home.path(), &[]));
+    assert!(told.contains("no source of this build is there") && told.contains("--keep"), "{told}");
+    std::fs::write(home.path().join("a.c"), "").unwrap();
+    assert_eq!(said(&export(home.path(), &[])), "");
+}
+
+#[test]
+fn a_tree_that_a_build_has_set_aside_is_put_back() {
+    let home = tempfile::tempdir().unwrap();
+    let kept = |name: &str| home.path().join("xw-abcdef").join(name);
+    std::fs::create_dir_all(kept("src.x86-64-v3/demo")).unwrap();
+    std::fs::write(kept("src.x86-64-v3/demo/a.c"), "").unwrap();
+    std::fs::create_dir(kept("src")).unwrap();
+    Record::new().call("01", &json!({"cwd": kept("src/demo")}), &json!({})).write(home.path());
+    let output = export(home.path(), &[]);
+    assert_eq!(said(&output), "");
+    let entries: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(Path::new(entries[0]["file"].as_str().unwrap()).is_file(), "{entries}");
+
+    // If it was not kept, and another one is there, that is told, and the entries stand all the same.
+    std::fs::remove_file(kept("src")).unwrap();
+    std::fs::rename(kept("src.x86-64-v3"), kept("src.host")).unwrap();
+    std::os::unix::fs::symlink("src.host", kept("src")).unwrap();
+    let output = export(home.path(), &[]);
+    assert!(said(&output).contains("the tree of another family"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn the_same_compile_twice_is_one_entry() {
     let record = compile(compile(Record::new(), "cc -c a.c"), "cc -c a.c");
     let record = call(record, "03", "compile", &["a.c"], &["a.o"], "cc -O2 -c a.c");

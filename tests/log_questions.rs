@@ -527,7 +527,7 @@ fn every_verb_tells_what_is_wrong_with_what_is_no_record_and_answers_from_one_th
         ("text", 1, "is no record: it has no session line"),
         ("newer", 1, "the record has format 2, and only format 1 is known here"),
         ("nothing", 2, "there is no record in this folder"),
-        ("gone", 1, "cannot look at gone"),
+        ("gone", 2, "there is no gone"),
     ] {
         for verb in verbs {
             let (code, stdout, stderr) = log(home.path(), &[*verb, &[name][..]].concat());
@@ -546,4 +546,56 @@ fn every_verb_tells_what_is_wrong_with_what_is_no_record_and_answers_from_one_th
             "{verb:?} {stderr}"
         );
     }
+}
+
+#[test]
+fn a_log_in_the_place_of_an_id_is_told_whatever_else_is_wrong() {
+    let home = tempfile::tempdir().unwrap();
+    library().write(&home.path().join("dist"));
+    for verb in ["show", "rerun", "bundle"] {
+        for args in [&["dist"][..], &["dist", "0a"], &["", "dist"], &["x", "dist"]] {
+            let (status, _, stderr) = log(home.path(), &[&[verb], args].concat());
+            assert_eq!(status, Some(2), "{verb} {args:?} {stderr}");
+            assert!(stderr.contains("an id is hexadecimal digits"), "{verb} {args:?} {stderr}");
+        }
+    }
+    assert_eq!(log(home.path(), &["show", "0A", "dist"]).0, Some(0), "capitals are the same digits");
+}
+
+#[test]
+fn hints_of_a_log_are_commands_that_work_from_here() {
+    let home = tempfile::tempdir().unwrap();
+    library().write(&home.path().join("my dist/log"));
+    for (asked, gives) in [(&["show", "ff"][..], "0a"), (&["why", "a.c"], "a.c")] {
+        let (status, _, stderr) = log(home.path(), &[asked, &["my dist"]].concat());
+        assert_ne!(status, Some(0));
+        let command = stderr.split('`').find(|part| part.starts_with("crosswheel log")).unwrap();
+        let script = command.replacen("crosswheel", env!("CARGO_BIN_EXE_crosswheel"), 1);
+        let out = Command::new("sh").args(["-c", &script]).current_dir(home.path()).output().unwrap();
+        let stdout = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(out.status.success() && stdout.contains(gives), "{script}: {stdout}");
+    }
+}
+
+#[test]
+fn sessions_of_run_are_found_by_their_folder_and_by_that_above() {
+    let home = tempfile::tempdir().unwrap();
+    library().write(&home.path().join(".crosswheel/host"));
+    for place in [".", ".crosswheel", ".crosswheel/host"] {
+        assert_eq!(log(home.path(), &["show", "0a", place]).0, Some(0), "{place}");
+    }
+    library().write(&home.path().join(".crosswheel/x86-64-v3"));
+    for place in [".", ".crosswheel"] {
+        let (status, _, stderr) = log(home.path(), &["show", "0a", place]);
+        assert!(status == Some(2) && stderr.contains("x86-64-v3/record.jsonl"), "{place}: {stderr}");
+    }
+}
+
+#[test]
+fn a_folder_for_an_export_must_be_there_and_the_message_says_so_alone() {
+    let home = tempfile::tempdir().unwrap();
+    library().write(home.path());
+    let (status, _, stderr) = log(home.path(), &["export", "--format", "html", ".", "--out", "no/such.html"]);
+    assert_eq!(status, Some(2));
+    assert!(stderr.starts_with("error: there is no folder no\n"), "{stderr}");
 }

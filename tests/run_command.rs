@@ -180,3 +180,44 @@ fn a_record_that_grows_over_the_limit_of_file_sizes_does_not_touch_the_build() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("could not be"), "{}", said(&output));
 }
+
+#[test]
+fn what_the_called_tools_cannot_do_is_told_at_the_end_and_of_no_other() {
+    let shop = Shop::new();
+    shop.gcc("a/gcc", "x86_64-linux-gnu");
+    for machine in ["aarch64-linux-gnu", "s390x-linux-gnu"] {
+        shop.gcc(&format!("a/{machine}-gcc"), machine);
+    }
+    let path = format!("{}:{SYSTEM}", shop.text("a"));
+    let run = |script: &str| {
+        let output = shop.done(&path, &["run", "--family", "x86-64-v3", "--", "sh", "-c", script]);
+        said(&output)
+    };
+    let quiet = run("gcc -c a.c");
+    assert!(!quiet.contains("aarch64") && !quiet.contains("s390x"), "{quiet}");
+    let told = run("aarch64-linux-gnu-gcc -c a.c");
+    assert!(told.contains("every compile with aarch64-linux-gnu-gcc has failed"), "{told}");
+    assert!(!told.contains("s390x"), "{told}");
+}
+
+#[test]
+fn calls_that_failed_are_counted_and_probes_are_not() {
+    let shop = Shop::new();
+    std::fs::write(shop.at("bad.c"), "int f(\n").expect("a source");
+    let output = shop.done(SYSTEM, &sh("cc -c bad.c 2>/dev/null; cc -c bad.c 2>/dev/null; :", &[]));
+    assert!(said(&output).contains("2 calls, 0 probes, 0 edits, 2 failed for host"), "{}", said(&output));
+    let output = shop.done(SYSTEM, &sh("cc -c /dev/null -o /dev/null -fno-such 2>/dev/null; :", &[]));
+    assert!(!said(&output).contains("failed"), "{}", said(&output));
+}
+
+#[test]
+fn without_any_compiler_a_warning_says_so() {
+    let shop = Shop::new();
+    shop.link("/bin/sh", "a/sh");
+    let output = shop.done(&shop.text("a"), &sh(":", &[]));
+    assert!(
+        said(&output).contains("no compiler was found on PATH: `crosswheel doctor`"),
+        "{}",
+        said(&output)
+    );
+}

@@ -178,3 +178,21 @@ fn what_is_refused_changes_nothing() {
     let told: Value = serde_json::from_str(&bench.done(&["sbom", ANY, "--dry-run"])).unwrap();
     assert_eq!(validator_says(&bench, &told), "");
 }
+
+#[test]
+fn a_wheel_is_written_where_it_lies_and_over_no_other_of_the_run() {
+    let bench = Bench::new();
+    bench.wheel(ANY);
+    std::fs::create_dir(bench.at("store")).unwrap();
+    std::fs::rename(bench.at(ANY), bench.at(&format!("store/{ANY}"))).unwrap();
+    std::os::unix::fs::symlink(format!("store/{ANY}"), bench.at(ANY)).unwrap();
+    bench.done(&["sbom", ANY, "--in-place"]);
+    assert!(std::fs::symlink_metadata(bench.at(ANY)).unwrap().is_symlink());
+    assert!(bench.done(&["sbom", &format!("store/{ANY}"), "--out", "new"]).contains("has it already"));
+
+    std::fs::create_dir(bench.at("other")).unwrap();
+    std::fs::copy(bench.at("store").join(ANY), bench.at("other").join(ANY)).unwrap();
+    let (one, two) = (format!("store/{ANY}"), format!("other/{ANY}"));
+    let said = bench.refused(&["sbom", &one, &two, "--out", "other"], 2);
+    assert!(said.contains("is a wheel of this run"), "{said}");
+}

@@ -44,7 +44,7 @@ codes! {
     NoMarker = "no-marker", Note;
     /// An object, known by its name alone: the record does not hold what compiles made, only what links made.
     UntracedObject = "untraced-object", Note;
-    /// A wheel for one platform, with nothing in it that is.
+    /// A wheel for one platform, with nothing in it that is; or a folder with nothing in it that was compiled.
     NoElf = "no-elf", Note;
     /// A wheel for all platforms, though its build compiled.
     PureAfterCompiles = "pure-after-compiles", Note;

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crosswheel_shim::elf::{self as shim_elf, Machine, WASM32};
 
-use crate::capture::{Call, Log};
+use crate::capture::{Call, Log, Text};
 use crate::elf::{self, Marks};
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
@@ -123,7 +123,17 @@ struct Wheel<'a> {
 impl Wheel<'_> {
     fn audit(&mut self) -> Result<()> {
         if self.path.is_dir() {
-            return self.folder(self.path);
+            if self.folder(self.path)? == 0 {
+                let hint =
+                    "name the wheel, the folder that holds it, or one in which it was unpacked or installed";
+                self.find(
+                    Code::NoElf,
+                    None,
+                    "holds no compiled file: nothing was held against the record",
+                    hint,
+                );
+            }
+            return Ok(());
         }
         let file = File::open(self.path).context("cannot open", self.path)?;
         let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| {
@@ -147,8 +157,9 @@ impl Wheel<'_> {
         Ok(())
     }
 
-    /// A folder in the place of a wheel: what is installed, or what a build made.
-    fn folder(&mut self, folder: &Path) -> Result<()> {
+    /// A folder in the place of a wheel: what is installed, or what a build made. How many files hold machine code.
+    fn folder(&mut self, folder: &Path) -> Result<usize> {
+        let mut binaries = 0;
         let mut entries = std::fs::read_dir(folder)
             .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
             .context("cannot list", folder)?;
@@ -157,14 +168,14 @@ impl Wheel<'_> {
             let path = entry.path();
             let kind = entry.file_type().context("cannot look at", &path)?;
             if kind.is_dir() {
-                self.folder(&path)?;
+                binaries += self.folder(&path)?;
             } else if kind.is_file() {
                 let name = path.strip_prefix(self.path).unwrap_or(&path).to_string_lossy().into_owned();
                 let mut file = File::open(&path).context("cannot open", &path)?;
-                self.member(&name, &mut file);
+                binaries += usize::from(self.member(&name, &mut file));
             }
         }
-        Ok(())
+        Ok(binaries)
     }
 
     /// Audits one member; whether it holds machine code.
@@ -250,8 +261,7 @@ impl Wheel<'_> {
         if asked && kind != wasm::Kind::Side {
             let what =
                 "is no side module (it does not begin with the section dylink.0), so no Python can load it";
-            let hint =
-                "link it with -sSIDE_MODULE; `crosswheel log show` of its call tells what was asked for";
+            let hint = format!("link it with -sSIDE_MODULE; {}", self.calls_of(member));
             self.find(Code::NoSideModule, Some(member), what, hint);
         }
         if traced.is_none() {
@@ -307,7 +317,7 @@ impl Wheel<'_> {
             Code::WrongMachine,
             Some(member),
             what,
-            "if it was built, see its call with `crosswheel log ls --output`; if not, it came with the source",
+            format!("if it came with the source, take it out; if it was built, {}", self.calls_of(member)),
         );
     }
 
@@ -327,7 +337,9 @@ impl Wheel<'_> {
                 format!(
                     "a `-rpath` or `-R` of its link{} put it there, from the package's build (runtime_library_dirs, \
                      link_args, INSTALL_RPATH) or from your LDFLAGS; take it out, or let it be $ORIGIN",
-                    call.map_or_else(String::new, |call| format!(" (`crosswheel log show {}`)", call.id))
+                    call.map_or_else(String::new, |call| {
+                        format!(" ({})", self.log.command(&format!("show {}", call.id)))
+                    })
                 ),
             );
         }
@@ -349,6 +361,12 @@ impl Wheel<'_> {
         }
     }
 
+    /// Where the calls that made a file are told.
+    fn calls_of(&self, member: &str) -> String {
+        let why = format!("why {}", Text::from(member.as_bytes()).quoted());
+        format!("{} tells which calls made it", self.log.command(&why))
+    }
+
     /// The level that the loader insists on, against that of the family.
     fn level(&mut self, member: &str, isa: Option<u8>) {
         let Some(level) = self.expected.level.filter(|level| *level > 1) else { return };
@@ -358,14 +376,17 @@ impl Wheel<'_> {
                 Code::HigherLevel,
                 Some(member),
                 format!("asks the loader for x86-64-v{isa}, and the family is x86-64-v{level}"),
-                "an object or the build's own flags carry a marker (`-mneeded`, `-z x86-64-v…`); see `crosswheel log show`",
+                format!(
+                    "an object or the build's own flags carry a marker (`-mneeded`, `-z x86-64-v…`); {}",
+                    self.calls_of(member)
+                ),
             );
         } else if isa < level {
             self.find(
                 Code::NoMarker,
                 Some(member),
                 format!("does not ask the loader for x86-64-v{level}: an older processor meets it as an illegal instruction"),
-                "another linker than GNU ld may have linked it; see `crosswheel log show` of its call",
+                format!("another linker than GNU ld may have linked it; {}", self.calls_of(member)),
             );
         }
     }
@@ -390,14 +411,17 @@ impl Wheel<'_> {
                 Code::NoElf,
                 None,
                 what,
-                "`crosswheel log ls --failed --no-probe` shows what went wrong",
+                format!("{} shows what went wrong", self.log.command("ls --failed --no-probe")),
             );
         }
         if pure && works > 0 {
             let what = format!(
                 "is tagged any, and its build made {works} calls to compile and link ({failed} failed)"
             );
-            let hint = "the package may have fallen back to pure Python; `crosswheel log ls --no-probe` shows the calls";
+            let hint = format!(
+                "the package may have fallen back to pure Python; {} shows the calls",
+                self.log.command("ls --no-probe")
+            );
             self.find(Code::PureAfterCompiles, None, what, hint);
         }
         let wrong = self.expected.machine.and_then(|machine| {

@@ -192,15 +192,17 @@ impl<'l> Index<'l> {
         }
         let links = self.log.calls.iter().any(|call| call.kind == Kind::Link && call.probe.is_none());
         if links {
-            "it came ready-made with the source, or one part of the build calls a compiler by its absolute path \
-             (a cached CMAKE_C_COMPILER, a path in a setup.cfg); `crosswheel log ls --kind link` shows what went \
-             through the shim"
+            format!(
+                "it came ready-made with the source, or one part of the build calls a compiler by its absolute path \
+                 (a cached CMAKE_C_COMPILER, a path in a setup.cfg); {} shows what went through the shim",
+                self.log.command("ls --kind link")
+            )
         } else {
             "no link went through the shim at all: the build calls a compiler by its absolute path (CC and LDSHARED \
              of Python's sysconfig, a cached CMAKE_C_COMPILER); set CC and CXX to names, or begin with an empty \
              build folder"
+                .into()
         }
-        .into()
     }
 
     /// The last call with an output of this file name that is no probe.

@@ -12,13 +12,13 @@ use crate::capture::{Call, Log, Outcome};
 use crate::elf;
 
 /// Every piece of work that failed and was not made good. `said` is what the backend and the compilers
-/// said, `log` the folder with the record.
+/// said.
 #[must_use]
-pub fn compiles(record: &Log, places: Places<'_>, said: &str, log: &Path) -> Vec<Fault> {
+pub fn compiles(record: &Log, places: Places<'_>, said: &str) -> Vec<Fault> {
     let fault = |call: &Call| {
         let missing = extension(call, said)
             .map_or_else(String::new, |name| format!("the extension `{name}` is missing: "));
-        let cause = cause(record, call, places, said, log);
+        let cause = cause(record, call, places, said);
         Fault {
             message: missing + &cause.message,
             hint: cause.hint.map(|hint| {
@@ -31,7 +31,7 @@ pub fn compiles(record: &Log, places: Places<'_>, said: &str, log: &Path) -> Vec
 
 /// Why a call failed, and what to do about that.
 #[must_use]
-pub fn cause(record: &Log, call: &Call, places: Places<'_>, said: &str, log: &Path) -> Fault {
+pub fn cause(record: &Log, call: &Call, places: Places<'_>, said: &str) -> Fault {
     let mut message = told(call, places.built, said);
     let asked = Expected::of(&record.session).machine;
     if let Some((path, machine)) = asked.and_then(|asked| foreign::input(call, asked)) {
@@ -42,11 +42,8 @@ pub fn cause(record: &Log, call: &Call, places: Places<'_>, said: &str, log: &Pa
             format!("{message}; {name} is for {machine}, and {asked} was asked for: it {}", origin.told());
         return Fault { message, hint: Some(origin.hint().to_owned()) };
     }
-    let hint = format!(
-        "mend what the compiler says; `crosswheel log show {} {}` has the call",
-        call.id,
-        log.display()
-    );
+    let show = record.command(&format!("show {}", call.id));
+    let hint = format!("mend what the compiler says; {show} has the call");
     Fault { message, hint: Some(hint) }
 }
 

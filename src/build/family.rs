@@ -150,10 +150,15 @@ impl Scene<'_> {
             report.calls = calls(record);
             report.warnings.extend(record.damage.sentences());
             let called: BTreeSet<&str> = record.calls.iter().map(|call| call.tool.as_str()).collect();
-            report.warnings.extend(shim.left_out(&|name| called.contains(name)));
+            report.warnings.extend(shim.shortfalls(&|name| called.contains(name)));
         }
         let outcome = Outcome { kit: kit.as_ref(), built, record, log: &log };
-        self.judge(outcome, family, report)
+        self.judge(outcome, family, report).map_err(|error| match &error.hint {
+            None if !shim.has_compiler() => {
+                error.hint("no compiler was found on PATH: `crosswheel doctor` says how to get one")
+            }
+            _ => error,
+        })
     }
 
     /// What a family for another machine, or another C library, is built with.

@@ -51,8 +51,8 @@ pub mod work;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
 
 use backend::Backend;
 use family::Scene;
@@ -65,6 +65,7 @@ use source::Origin;
 use work::WorkArea;
 
 use crate::error::{Error, IoContext, Result};
+use crate::lock::Lock;
 use crate::topology::{self, Family};
 
 /// What a build writes into a log folder, besides a wheel that was rejected.
@@ -169,7 +170,7 @@ pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
 }
 
 fn build_in(request: &Request, area: &mut WorkArea, observer: &mut dyn Observer) -> Result<Report> {
-    let logs = prepare_logs(request)?;
+    let (logs, _locks) = prepare_logs(request)?;
     let setup_log = logs[0].join("setup.log");
     let mut setup = Setup::new(request, area, &setup_log);
     let patches = setup.prepare(observer)?;
@@ -249,13 +250,14 @@ pub fn list_patches(request: &Request, observer: &mut dyn Observer) -> Result<(S
 }
 
 /// Makes the log folder of each family, without what an earlier build left there. Only files that a build writes are
-/// removed: the folder may be more to its owner.
-fn prepare_logs(request: &Request) -> Result<Vec<PathBuf>> {
-    let mut logs = Vec::new();
+/// removed: the folder may be more to its owner. As long as the locks are held, no other build writes there.
+fn prepare_logs(request: &Request) -> Result<(Vec<PathBuf>, Vec<Lock>)> {
+    let (mut logs, mut locks) = (Vec::new(), Vec::new());
     for family in &request.families {
         let log = request.out.join(&family.name).join("log");
         fs::create_dir_all(&log).context("making", &log)?;
         let log = fs::canonicalize(&log).context("looking at", &log)?;
+        locks.push(lock(&log)?);
         for entry in fs::read_dir(&log).context("reading the folder", &log)? {
             let path = entry.context("reading the folder", &log)?.path();
             let ours = path.file_name().is_some_and(|name| LOG_FILES.iter().any(|file| name == *file));
@@ -268,7 +270,18 @@ fn prepare_logs(request: &Request) -> Result<Vec<PathBuf>> {
     if logs.is_empty() {
         return Err(Error::usage("no family is named").hint("name one or more: --family host,x86-64-v3"));
     }
-    Ok(logs)
+    Ok((logs, locks))
+}
+
+/// Locks a log folder itself, so that nothing is left in it.
+fn lock(log: &Path) -> Result<Lock> {
+    let folder = File::open(log).context("looking at", log)?;
+    // Some file systems cannot lock a folder; a build is not to fail for that.
+    if matches!(folder.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Err(Error::usage(format!("another build writes to {}", log.display()))
+            .hint("wait for its end, or choose another folder with `--out`"));
+    }
+    Ok(Lock::held(folder))
 }
 
 /// An ending for a count other than one.

@@ -11,8 +11,7 @@ use crate::environment;
 use crate::error::{IoContext, Result};
 use crate::toolchain::ask::Manner;
 use crate::toolchain::cross::Cross;
-use crate::toolchain::discover::Remark;
-use crate::toolchain::profile::LeftOut;
+use crate::toolchain::discover::{Remark, is_driver};
 use crate::toolchain::python::Python;
 use crate::toolchain::session::{PATIENCE, Session, SessionOptions};
 use crate::toolchain::{Toolchains, profile};
@@ -69,6 +68,12 @@ impl Shim {
         self.session.environment()
     }
 
+    /// Whether there is any compiler for a build to call.
+    #[must_use]
+    pub fn has_compiler(&self) -> bool {
+        self.session.tools.iter().any(|tool| is_driver(tool.role))
+    }
+
     /// Where the record is written.
     #[must_use]
     pub fn record(&self) -> PathBuf {
@@ -82,14 +87,10 @@ impl Shim {
         self.session.remarks.iter().map(told).collect()
     }
 
-    /// What of the policies was left out of calls, by the names that were called.
+    /// What tools could not do for the family, by the names that were called.
     #[must_use]
-    pub fn left_out(&self, called: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let told = |(name, left): &(String, LeftOut)| {
-            called(name)
-                .then(|| format!("{name} was called without {} ({}): {}", left.what, left.rule, left.why))
-        };
-        self.session.left_out.iter().filter_map(told).collect()
+    pub fn shortfalls(&self, called: &dyn Fn(&str) -> bool) -> Vec<String> {
+        self.session.shortfalls.of_calls(called)
     }
 
     /// Moves the record, and the sign that some of it was lost, into the log; returns where the record is now.

@@ -80,7 +80,7 @@ impl Scene<'_> {
             };
             report.warnings.extend(attempts::find(record, said).iter().map(went_on));
         }
-        let failed = failed::compiles(record, self.places(), said, &report.log);
+        let failed = failed::compiles(record, self.places(), said);
         if self.request.allow_failed_compiles {
             report.failed_compiles.extend(failed.into_iter().map(|fault| fault.message));
         } else {
@@ -211,7 +211,7 @@ impl Scene<'_> {
         // What the build looked for in vain is told already.
         if causes.is_empty() && report.faults.is_empty() {
             let last = record.failed_work().pop();
-            causes.extend(last.map(|call| failed::cause(record, call, self.places(), said, &report.log)));
+            causes.extend(last.map(|call| failed::cause(record, call, self.places(), said)));
         }
         if causes.is_empty() {
             return error;

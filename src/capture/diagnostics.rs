@@ -219,7 +219,8 @@ pub fn context(line: &[u8]) -> Option<Context> {
 
 /// What `make -w` says of its folder, without the quote at the end. Old ones write `a', new ones 'a'.
 fn make(message: &[u8]) -> Option<Context> {
-    const WAYS: &[(&[u8], fn(Vec<u8>) -> Context)] =
+    type Way = (&'static [u8], fn(Vec<u8>) -> Context);
+    const WAYS: &[Way] =
         &[(b": Entering directory ", Context::Entering), (b": Leaving directory ", Context::Leaving)];
     WAYS.iter().find_map(|(way, context)| {
         let at = find(message, way)?;

@@ -351,6 +351,16 @@ impl Log {
         self.calls.iter().filter(|call| call.parent.is_some()).map(|call| call.id.as_str()).collect()
     }
 
+    /// A command that asks this log something, to be put into a hint: as a shell takes it, wherever the log is.
+    #[must_use]
+    pub fn command(&self, words: &str) -> String {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let is_named = self.path.file_name().is_some_and(|name| name == place::FILE);
+        let path = folder.filter(|_| is_named).unwrap_or(&self.path);
+        let path = Text::from(path.as_os_str().as_encoded_bytes());
+        format!("`crosswheel log {words} {}`", path.quoted())
+    }
+
     /// The one call whose id begins with `prefix`.
     pub fn find(&self, prefix: &str) -> Result<&Call> {
         let mut found = self.calls.iter().filter(|call| call.id.starts_with(prefix));
@@ -366,7 +376,7 @@ impl Log {
             }
             (None, _) => {
                 Err(Error::usage(format!("no call begins with `{prefix}` in {}", self.path.display()))
-                    .hint("`crosswheel log ls` shows the calls with their ids"))
+                    .hint(format!("{} shows the calls with their ids", self.command("ls"))))
             }
         }
     }

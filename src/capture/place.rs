@@ -1,5 +1,5 @@
-//! Where records are: a file, the folder of a log, the output folder of a build, or the newest session at
-//! or above the current folder. More than one is never chosen from in silence.
+//! Where records are: a file, the folder of a log, the output folder of a build, a folder of sessions, or the newest session
+//! at or above the current folder. More than one is never chosen from in silence.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,17 @@ pub const SESSIONS: &str = ".crosswheel";
 /// record.
 pub const OUTPUT: &str = "backend.log";
 
+/// What may be named for a record.
+const NAMES: &str = "name a record.jsonl, the folder of a log, or the output folder of a build";
+
 /// The record that `path` stands for.
 pub fn at(path: &Path) -> Result<PathBuf> {
-    let kind = std::fs::metadata(path).context("cannot look at", path)?;
+    let kind = match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::usage(format!("there is no {}", path.display())).hint(NAMES));
+        }
+        kind => kind.context("cannot look at", path)?,
+    };
     if kind.is_file() {
         return Ok(path.to_owned());
     }
@@ -40,9 +48,12 @@ pub fn at(path: &Path) -> Result<PathBuf> {
         }
     }
     let mut found = records(path, Path::new(FOLDER))?;
+    let sessions = path.join(SESSIONS);
+    for home in [path, &sessions].into_iter().filter(|home| home.is_dir()) {
+        found.append(&mut records(home, Path::new(""))?);
+    }
     match found.len() {
-        0 => Err(Error::usage(format!("{}: there is no record in this folder", path.display()))
-            .hint("name a record.jsonl, the folder of a log, or the output folder of a build")),
+        0 => Err(Error::usage(format!("{}: there is no record in this folder", path.display())).hint(NAMES)),
         1 => Ok(found.remove(0)),
         _ => {
             Err(Error::usage(format!("{}: there are {} records in this folder", path.display(), found.len()))

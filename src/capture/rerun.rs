@@ -118,7 +118,10 @@ impl Rerun {
                 call.id,
                 call.resolve(gone).display()
             ))
-            .hint(format!("`crosswheel log why {}` tells which call made it, if one did", gone.quoted()))),
+            .hint(format!(
+                "{} tells which call made it, if one did",
+                log.command(&format!("why {}", gone.quoted()))
+            ))),
             None => Ok(()),
         }
     }

@@ -14,7 +14,8 @@ use crate::topology::Topology;
 /// Arguments of `audit`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// Wheels; a folder that holds wheels stands for them, any other for what is in it
+    /// Wheels; a folder that holds wheels stands for them, and so does the output folder of a build; any other folder for what
+    /// is in it
     #[arg(required = true, value_name = "WHEEL")]
     wheels: Vec<PathBuf>,
     /// The record, or a folder that holds it [default: the log beside each wheel, else the newest session
@@ -53,16 +54,17 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     Ok(super::exit(if report.passed() { Exit::Done } else { Exit::Failed }))
 }
 
-/// What is to be audited: a folder with wheels in it is these.
+/// What is to be audited: a folder with wheels in it is these, and so is the output folder of a build for several families.
 fn wheels(named: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for path in named {
         if path.is_dir() {
-            let entries = std::fs::read_dir(&path).context("cannot list", &path)?;
-            let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
-            let mut inside = paths.context("cannot list", &path)?;
-            inside.retain(|path| path.extension().is_some_and(|extension| extension == "whl"));
-            inside.sort();
+            let mut inside = wheels_in(&path)?;
+            if inside.is_empty() {
+                for family in listed(&path)?.iter().filter(|family| family.join(place::FOLDER).is_dir()) {
+                    inside.append(&mut wheels_in(family)?);
+                }
+            }
             if inside.is_empty() { all.push(path) } else { all.append(&mut inside) }
         } else if path.is_file() {
             all.push(path);
@@ -71,6 +73,21 @@ fn wheels(named: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(all)
+}
+
+fn wheels_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut inside = listed(folder)?;
+    inside.retain(|path| path.extension().is_some_and(|extension| extension == "whl"));
+    Ok(inside)
+}
+
+/// What is in a folder, sorted.
+fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).context("cannot list", folder)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
+    let mut inside = paths.context("cannot list", folder)?;
+    inside.sort();
+    Ok(inside)
 }
 
 /// The record to hold a wheel against.
@@ -114,15 +131,20 @@ fn show(to: &mut dyn Write, report: &Report) -> io::Result<()> {
         let machine = format!("{}{level}", checked.machine);
         let Some((call, evidence)) = checked.call.as_ref().zip(checked.evidence) else { continue };
         let by = evidence.name();
+        // Builds for several families make wheels of one name.
+        let wheel = match report.wheels {
+            0 | 1 => String::new(),
+            _ => format!("{}: ", checked.wheel.display()),
+        };
         writeln!(
             to,
-            "{GREEN}traced{GREEN:#}  {}  {DIM}{machine}, made by call {call} ({by}) from {}{DIM:#}",
+            "{GREEN}traced{GREEN:#}  {wheel}{}  {DIM}{machine}, made by call {call} ({by}) from {}{DIM:#}",
             checked.member,
             out::counted(checked.compiles, "compile")
         )?;
     }
     for finding in &report.findings {
-        self::finding(to, finding)?;
+        self::finding(to, finding, report.wheels > 1)?;
     }
     let faults = report.faults().count();
     let style = if faults == 0 { GREEN } else { RED };
@@ -136,12 +158,13 @@ fn show(to: &mut dyn Write, report: &Report) -> io::Result<()> {
     )
 }
 
-fn finding(to: &mut dyn Write, finding: &Finding) -> io::Result<()> {
+fn finding(to: &mut dyn Write, finding: &Finding, in_full: bool) -> io::Result<()> {
     let (word, style) = match finding.severity {
         Severity::Fault => ("fault", RED),
         Severity::Note => ("note", YELLOW),
     };
-    let wheel = finding.wheel.file_name().unwrap_or_default().to_string_lossy();
+    let name = finding.wheel.file_name().filter(|_| !in_full).unwrap_or(finding.wheel.as_os_str());
+    let wheel = name.to_string_lossy();
     let place = match &finding.member {
         Some(member) => format!("{wheel}: {BOLD}{member}{BOLD:#}"),
         None => format!("{BOLD}{wheel}{BOLD:#}"),

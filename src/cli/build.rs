@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::libraries::LibraryArgs;
+use super::out;
 use super::session::{RunTests, WerrorChoice};
 use crate::build::isolation::InstallerChoice;
 use crate::build::{self, Request, interrupt};
@@ -17,7 +18,7 @@ mod view;
 /// Arguments of `build`.
 #[derive(clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "flags of a command line")]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = USAGE)]
 pub(super) struct Args {
     /// A folder, a source distribution (.tar.gz, .zip), or a requirement such as `name==version`, whose source
     /// distribution is fetched from the index that pip is configured for
@@ -95,6 +96,9 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// Families and folder are options by form, which `--list-patches` does without, and must be named otherwise.
+const USAGE: &str = "crosswheel build [OPTIONS] --family <F[,F…]> --out <DIR> <SRC>";
+
 const AFTER_HELP: &str = "A bare NAME takes the newest version that has a source distribution. A folder of that \
                           name is taken only if it holds a pyproject.toml or a setup.py; ./NAME always means the \
                           folder.";
@@ -117,16 +121,16 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let request = request(args)?;
     let mut view = view::View::new(verbose);
     let done = if list {
-        build::list_patches(&request, &mut view).map(|(name, version, patches)| {
+        build::list_patches(&request, &mut view).and_then(|(name, version, patches)| {
             view.clear();
-            summary::patches(&name, &version, &patches, json);
-            Exit::Done
+            out::print(|to| summary::patches(to, &name, &version, &patches, json))?;
+            Ok(Exit::Done)
         })
     } else {
-        build::build(&request, &mut view).map(|report| {
+        build::build(&request, &mut view).and_then(|report| {
             view.clear();
-            summary::report(&report, json);
-            if report.is_good() { Exit::Done } else { Exit::Failed }
+            out::print(|to| summary::report(to, &report, json))?;
+            Ok(if report.is_good() { Exit::Done } else { Exit::Failed })
         })
     };
     view.clear();

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use super::debian::as_json;
+use super::out;
 use super::session::DEFAULT_PATH;
-use super::sysroot::as_json;
 use crate::environment;
-use crate::error::{Error, Exit, IoContext, Result};
+use crate::error::{Error, Exit, Result};
 use crate::target::emulator;
 use crate::target::inventory::list;
 use crate::target::python::is_there;
@@ -66,14 +67,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     // A cache that cannot be read is no fault of what builds need.
     let targets = Cache::find().and_then(|cache| list(&cache)).unwrap_or_default();
     let targets: Vec<Sysroot> = targets.into_iter().filter(is_there).collect();
-    let mut out = anstream::stdout().lock();
-    let printed =
-        if args.json { json(&mut out, &found, &targets) } else { print(&mut out, &found, &targets) };
-    printed.and_then(|()| out.flush()).context("cannot write", "to stdout")?;
+    out::print(|to| if args.json { json(to, &found, &targets) } else { print(to, &found, &targets) })?;
     Ok(ExitCode::from(if found.ready { Exit::Done } else { Exit::Failed } as u8))
 }
 
-fn json(out: &mut impl Write, found: &Survey, targets: &[Sysroot]) -> std::io::Result<()> {
+fn json(out: &mut dyn Write, found: &Survey, targets: &[Sysroot]) -> std::io::Result<()> {
     let mut value = serde_json::to_value(found)?;
     value["target_pythons"] = targets.iter().map(as_json).collect();
     let registered = emulator::registered().unwrap_or_default();
@@ -87,7 +85,7 @@ fn json(out: &mut impl Write, found: &Survey, targets: &[Sysroot]) -> std::io::R
     writeln!(out)
 }
 
-fn print(out: &mut impl Write, found: &Survey, targets: &[Sysroot]) -> std::io::Result<()> {
+fn print(out: &mut dyn Write, found: &Survey, targets: &[Sysroot]) -> std::io::Result<()> {
     heading(out, "compilers")?;
     compilers(out, &found.compilers)?;
     if !found.tools.is_empty() {
@@ -180,11 +178,11 @@ enum Mark {
     None,
 }
 
-fn heading(out: &mut impl Write, text: &str) -> std::io::Result<()> {
+fn heading(out: &mut dyn Write, text: &str) -> std::io::Result<()> {
     writeln!(out, "{HEAD}{text}{HEAD:#}")
 }
 
-fn line(out: &mut impl Write, mark: Mark, text: &str) -> std::io::Result<()> {
+fn line(out: &mut dyn Write, mark: Mark, text: &str) -> std::io::Result<()> {
     let (style, sign) = match mark {
         Mark::Good => (GOOD, '✓'),
         Mark::SoSo => (SOSO, '!'),
@@ -195,7 +193,7 @@ fn line(out: &mut impl Write, mark: Mark, text: &str) -> std::io::Result<()> {
 }
 
 /// Names of one compiler stand together: what differs is only what they are called.
-fn compilers(out: &mut impl Write, all: &[Compiler]) -> std::io::Result<()> {
+fn compilers(out: &mut dyn Write, all: &[Compiler]) -> std::io::Result<()> {
     let key = |one: &Compiler| (one.kind, one.version.clone(), one.machine.clone(), one.launcher.clone());
     let mut keys: Vec<_> = all.iter().map(key).collect();
     keys.sort();
@@ -219,7 +217,7 @@ fn compilers(out: &mut impl Write, all: &[Compiler]) -> std::io::Result<()> {
     Ok(())
 }
 
-fn python(out: &mut impl Write, snake: &Snake) -> std::io::Result<()> {
+fn python(out: &mut dyn Write, snake: &Snake) -> std::io::Result<()> {
     let it = &snake.python;
     let (major, minor, patch) = it.version;
     let whole = it.headers && it.venv && it.pip.is_some() && snake.through_shim;
@@ -243,7 +241,7 @@ fn python(out: &mut impl Write, snake: &Snake) -> std::io::Result<()> {
     )
 }
 
-fn folder(out: &mut impl Write, folder: &Folder) -> std::io::Result<()> {
+fn folder(out: &mut dyn Write, folder: &Folder) -> std::io::Result<()> {
     match &folder.problem {
         Some(problem) => line(out, Mark::Bad, &format!("no session can be made here: {problem}")),
         None if folder.hard_links => line(out, Mark::Good, "sessions can be made here, with hard links"),

@@ -41,6 +41,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
     let emulator = wanted.emulator()?;
     let session = wanted.create()?;
     session::remarks(&session);
+    session::shortfalls(&session.shortfalls.in_advance());
     let mut settings = session.environment();
     if let Some(emulator) = &emulator {
         settings.extend(session::of_emulator(emulator));

@@ -1,11 +1,11 @@
 //! `crosswheel explain`: what would happen to one call of a compiler, and why, without running it.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anstream::println;
 use crosswheel_shim::dispatch::{Target, dispatch};
 use crosswheel_shim::invocation::Invocation;
 use crosswheel_shim::plan::view::Probe;
@@ -14,10 +14,11 @@ use crosswheel_shim::probe::{Place, temp_folder};
 use crosswheel_shim::rewrite::{Decision, Edit};
 use crosswheel_shim::{record, run as shim};
 
-use super::out::{BOLD, DIM, GREEN, RED, YELLOW};
+use super::out::{self, BOLD, DIM, GREEN, RED, YELLOW};
 use super::{CYAN, quote, session};
 use crate::environment;
 use crate::error::{Error, Exit, IoContext, Result};
+use crate::source::near;
 
 /// Arguments of `explain`.
 #[derive(clap::Args)]
@@ -52,11 +53,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let place = Place { cwd: cwd.as_os_str().as_bytes(), temp: &temp };
     shim::explain(plan, &target, place, |call, probe, decision| {
         let explained = Explained { target: &target, call, probe, decision };
-        if args.json {
-            explained.json(&words);
-        } else {
-            explained.text(&words);
-        }
+        out::print(|to| if args.json { explained.json(to, &words) } else { explained.text(to, &words) })?;
         let refused = decision.refusal.is_some();
         Ok(if refused { super::exit(Exit::Failed) } else { ExitCode::SUCCESS })
     })
@@ -65,13 +62,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
 /// No such name in the shim folder.
 fn unknown(plan: Plan<'_>, name: &OsStr) -> Error {
     let names: Vec<_> =
-        plan.tools().iter().map(|tool| String::from_utf8_lossy(tool.name()).into_owned()).collect();
+        plan.tools().iter().filter_map(|tool| std::str::from_utf8(tool.name()).ok()).collect();
     let mut error = Error::usage(format!("the shim does not answer to `{}` here", name.display()));
     error.exit = Exit::NotFound;
     if names.is_empty() {
         return error.hint("no compiler was found on PATH: `crosswheel doctor` says how to get one");
     }
-    error.hint(format!("names that it answers to: {}", names.join(" ")))
+    let near = near::close(&name.to_string_lossy(), &names);
+    let all = "`crosswheel doctor` lists the names that it answers to";
+    error.hint(if near.is_empty() { all.to_owned() } else { format!("{near} {all}") })
 }
 
 struct Explained<'e, 'l> {
@@ -82,9 +81,9 @@ struct Explained<'e, 'l> {
 }
 
 impl Explained<'_, '_> {
-    fn text(&self, words: &[&[u8]]) {
-        println!("{BOLD}{}{BOLD:#}", line(words.iter().copied()));
-        println!();
+    fn text(&self, to: &mut dyn Write, words: &[&[u8]]) -> io::Result<()> {
+        writeln!(to, "{BOLD}{}{BOLD:#}", line(words.iter().copied()))?;
+        writeln!(to)?;
         let tool = self.target.tool;
         let machine = lossy(tool.machine());
         let kind = if machine.is_empty() {
@@ -92,48 +91,56 @@ impl Explained<'_, '_> {
         } else {
             format!("{}, {machine}", tool.dialect().name())
         };
-        row("tool", &format!("{} ({kind})", lossy(tool.real())));
+        row(to, "tool", &format!("{} ({kind})", lossy(tool.real())))?;
         if let Some(launcher) = self.target.launcher() {
-            row("cache", &format!("{} runs it, so that its objects never cross families", lossy(launcher)));
+            row(
+                to,
+                "cache",
+                &format!("{} runs it, so that its objects never cross families", lossy(launcher)),
+            )?;
         }
         let languages: Vec<_> = self.call.languages.iter().map(Language::name).collect();
         let languages =
             if languages.is_empty() { String::new() } else { format!(" of {}", languages.join(", ")) };
-        row("kind", &format!("{}{languages}", self.call.kind.name()));
+        row(to, "kind", &format!("{}{languages}", self.call.kind.name()))?;
         if let Some(probe) = self.probe {
-            row("probe", &format!("{}: {}", lossy(probe.name()), lossy(probe.why())));
+            row(to, "probe", &format!("{}: {}", lossy(probe.name()), lossy(probe.why())))?;
         }
         let inputs: Vec<_> = self.call.inputs.iter().map(|at| self.call.input(*at)).collect();
         if !inputs.is_empty() {
-            row("reads", &line(inputs));
+            row(to, "reads", &line(inputs))?;
         }
         if !self.call.outputs.is_empty() {
-            row("writes", &line(self.call.outputs.iter().map(Vec::as_slice)));
+            row(to, "writes", &line(self.call.outputs.iter().map(Vec::as_slice)))?;
         }
-        println!();
+        writeln!(to)?;
         for edit in &self.decision.edits {
-            show(edit);
+            show(to, edit)?;
         }
         if let Some(refusal) = &self.decision.refusal {
-            println!("  {RED}refused{RED:#}  {}", line([&*refusal.arg]));
-            println!("           {DIM}{}: {}{DIM:#}", lossy(refusal.rule), lossy(refusal.why));
-            println!("           {CYAN}hint:{CYAN:#} {}", lossy(refusal.hint));
-            return;
+            writeln!(to, "  {RED}refused{RED:#}  {}", line([&*refusal.arg]))?;
+            writeln!(to, "           {DIM}{}: {}{DIM:#}", lossy(refusal.rule), lossy(refusal.why))?;
+            writeln!(to, "           {CYAN}hint:{CYAN:#} {}", lossy(refusal.hint))?;
+            return Ok(());
         }
         if self.decision.edits.is_empty() {
-            println!("  Nothing is changed.");
+            writeln!(to, "  Nothing is changed.")?;
         }
-        println!();
+        writeln!(to)?;
         let head = self.target.head(self.call.only_asks()).chain(self.decision.args.iter().map(|arg| &**arg));
-        println!("  {BOLD}runs{BOLD:#}     {}", line(head));
+        writeln!(to, "  {BOLD}runs{BOLD:#}     {}", line(head))?;
         if let Some(retry) = &self.decision.retry {
             let head = self.target.head(self.call.only_asks()).chain(retry.iter().map(|arg| &**arg));
-            println!("  {BOLD}then{BOLD:#}     if that fails, once more, so that no warning is an error:");
-            println!("           {}", line(head));
+            writeln!(
+                to,
+                "  {BOLD}then{BOLD:#}     if that fails, once more, so that no warning is an error:"
+            )?;
+            writeln!(to, "           {}", line(head))?;
         }
+        Ok(())
     }
 
-    fn json(&self, words: &[&[u8]]) {
+    fn json(&self, to: &mut dyn Write, words: &[&[u8]]) -> io::Result<()> {
         let list = |items: Vec<&[u8]>| items.into_iter().map(lossy).collect::<Vec<_>>();
         let edits = self.decision.edits.iter().map(|edit| {
             serde_json::json!({
@@ -178,7 +185,7 @@ impl Explained<'_, '_> {
             "run": if refusal_is_none(self.decision) { list(run) } else { Vec::new() },
             "retry": self.decision.retry.as_ref().map(retry),
         });
-        println!("{explained:#}");
+        writeln!(to, "{explained:#}")
     }
 }
 
@@ -187,22 +194,22 @@ fn refusal_is_none(decision: &Decision<'_>) -> bool {
 }
 
 /// One edit: what goes in red, what comes in green, what is only told in yellow, then why.
-fn show(edit: &Edit<'_>) {
+fn show(to: &mut dyn Write, edit: &Edit<'_>) -> io::Result<()> {
     if edit.before == edit.after {
-        println!("  {YELLOW}  keeps{YELLOW:#}  {}", line(edit.before.iter().map(|arg| &**arg)));
+        writeln!(to, "  {YELLOW}  keeps{YELLOW:#}  {}", line(edit.before.iter().map(|arg| &**arg)))?;
     } else {
         for arg in &edit.before {
-            println!("  {RED}      -{RED:#}  {RED}{}{RED:#}", line([&**arg]));
+            writeln!(to, "  {RED}      -{RED:#}  {RED}{}{RED:#}", line([&**arg]))?;
         }
         for arg in &edit.after {
-            println!("  {GREEN}      +{GREEN:#}  {GREEN}{}{GREEN:#}", line([&**arg]));
+            writeln!(to, "  {GREEN}      +{GREEN:#}  {GREEN}{}{GREEN:#}", line([&**arg]))?;
         }
     }
-    println!("           {DIM}{}: {}{DIM:#}", lossy(edit.rule), lossy(edit.why));
+    writeln!(to, "           {DIM}{}: {}{DIM:#}", lossy(edit.rule), lossy(edit.why))
 }
 
-fn row(label: &str, text: &str) {
-    println!("  {BOLD}{label:<LABEL$}{BOLD:#}{text}");
+fn row(to: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+    writeln!(to, "  {BOLD}{label:<LABEL$}{BOLD:#}{text}")
 }
 
 fn lossy(bytes: &[u8]) -> String {

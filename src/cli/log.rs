@@ -85,6 +85,14 @@ fn path(named: Option<&PathBuf>) -> Result<PathBuf> {
     }
 }
 
+/// An id, or its start. A log in its place is the commonest slip: the id comes first.
+fn id(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("an id is hexadecimal digits, as `crosswheel log ls` shows it; it stands ahead of the log".to_owned())
+}
+
 /// How a call came out, in a word or two, and in which style.
 fn outcome(call: &Call) -> (String, anstyle::Style) {
     let demoted = call.end.as_ref().is_some_and(|end| end.retry.is_some());

@@ -9,6 +9,7 @@ use crate::error::{Error, Exit};
 
 mod audit;
 mod build;
+mod debian;
 mod doctor;
 mod env;
 mod explain;

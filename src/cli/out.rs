@@ -1,7 +1,7 @@
 //! How verbs print: to a terminal in colour and as wide as it is, to a pipe plainly and in full.
 
 use std::fs::Permissions;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{BufWriter, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -36,7 +36,7 @@ pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>
     };
     let mut out = BufWriter::new(to);
     match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
         Ok(()) => Ok(true),
     }
@@ -91,11 +91,13 @@ pub(super) fn deliver(path: &Path, content: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // As any new file: what the umask leaves of it. One that was there keeps its rights.
     let rights = there.map_or(Permissions::from_mode(0o666), |there| there.permissions());
-    let mut part = tempfile::Builder::new()
-        .prefix(".xw-")
-        .permissions(rights)
-        .tempfile_in(folder)
-        .context("cannot make a file in", folder)?;
+    let mut part = tempfile::Builder::new().prefix(".xw-").permissions(rights).tempfile_in(folder).map_err(
+        |source| match source.kind() {
+            ErrorKind::NotFound => Error::usage(format!("there is no folder {}", folder.display()))
+                .hint("make it first, or name a file elsewhere"),
+            _ => Error::io("cannot make a file in", folder, &source),
+        },
+    )?;
     part.write_all(content).context("cannot write", &path)?;
     part.persist(&path).map_err(|failed| failed.error).context("cannot write", &path)?;
     Ok(())

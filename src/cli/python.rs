@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use super::debian::{Progress, SourceArgs, as_json};
 use super::out::{self, BOLD, DIM};
-use super::sysroot::{Progress, SourceArgs, as_json};
 use crate::build::interrupt;
 use crate::error::{Error, Result};
 use crate::target::inventory::list;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command, CommandFactory};
 
-use super::Cli;
+use super::{Cli, out};
 use crate::environment::{Role, VARIABLES};
 use crate::error::{Exit, IoContext, Result};
 use crate::wheel::manifest;
@@ -27,9 +27,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     if let Some(folder) = &args.man {
         man(folder)?;
     } else if let Some(shell) = args.completions {
-        clap_complete::generate(shell, &mut Cli::command(), "crosswheel", &mut std::io::stdout());
+        let mut text = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "crosswheel", &mut text);
+        out::print(|to| to.write_all(&text))?;
     } else {
-        anstream::print!("{}", page());
+        out::print(|to| to.write_all(page().as_bytes()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,6 +46,7 @@ const CODES: &[(Exit, &str)] = &[
     (Exit::Done, "done"),
     (Exit::Failed, "the work failed, or found faults"),
     (Exit::Usage, "wrong usage: arguments, or a file that you wrote"),
+    (Exit::NotExecutable, "a command cannot be run, as a shell says it"),
     (Exit::NotFound, "a command was not found, as a shell says it"),
 ];
 

@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use sha2::{Digest, Sha256};
 
 use super::libraries::LibraryArgs;
+use super::out;
 use crate::build::cross::compiler::for_session;
 use crate::build::cross::system;
 use crate::build::{Event, Observer};
@@ -16,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::hex;
 use crate::target::emulator::Emulator;
 use crate::toolchain::Toolchains;
+use crate::toolchain::discover::is_driver;
 use crate::toolchain::path::without_shims;
 use crate::toolchain::session::{Session, SessionOptions};
 use crate::topology::{Family, Policy, Topology, Werror};
@@ -269,17 +271,21 @@ fn cache_folder() -> PathBuf {
     base.or_else(home).unwrap_or_else(std::env::temp_dir).join("crosswheel")
 }
 
-/// Prints what the user should know about the tools that were found, and what some do without.
+/// Prints what the user should know about the tools that were found.
 pub(super) fn remarks(session: &Session) {
-    for (name, without) in &session.left_out {
-        let style = anstyle::Style::new().bold();
-        let (rule, what, why) = (&without.rule, &without.what, &without.why);
-        anstream::eprintln!("{style}note:{style:#} {name} does without {what} ({rule}): {why}");
-    }
     for remark in &session.remarks {
-        let style = anstyle::AnsiColor::Yellow.on_default().bold();
-        let (name, path) = (&remark.name, remark.path.display());
-        anstream::eprintln!("{style}warning:{style:#} {name} ({path}): {}", remark.what);
+        out::warn(&format!("{} ({}): {}", remark.name, remark.path.display(), remark.what));
+    }
+    if !session.tools.iter().any(|tool| is_driver(tool.role)) {
+        out::warn("no compiler was found on PATH: `crosswheel doctor` says how to get one");
+    }
+}
+
+/// Prints what some tools cannot do, in the order of the sentences.
+pub(super) fn shortfalls(sentences: &[String]) {
+    let style = anstyle::Style::new().bold();
+    for sentence in sentences {
+        anstream::eprintln!("{style}note:{style:#} {sentence}");
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::Result;
 mod diff;
 mod inspect;
 mod manifest;
+mod place;
 mod retag;
 mod sbom;
 mod verify;

@@ -13,9 +13,11 @@ use crosswheel_shim::plan::{
 
 use super::Toolchains;
 use super::cross::Cross;
-use super::discover::{Found, Remark};
+use super::discover::{Found, Remark, is_driver};
 use super::oracle::CompilerOracle;
-use super::profile::{Compiled, CompilerFacts, LeftOut, Reproducible, profile};
+use super::profile::{Compiled, CompilerFacts, Reproducible, profile};
+use super::shortfall::Shortfalls;
+use crate::elf;
 use crate::error::Result;
 use crate::topology::{Family, Policy};
 
@@ -52,35 +54,43 @@ pub struct Places<'a> {
 pub struct Assembled {
     /// The plan.
     pub plan: PlanData,
-    /// Compilers that cannot build for the family.
+    /// Compilers that should build for the family and cannot.
     pub unfit: Vec<Remark>,
-    /// What was left out: each thing once, with the first name that does without it.
-    pub left_out: Vec<(String, LeftOut)>,
+    /// What other tools cannot do for it.
+    pub shortfalls: Shortfalls,
 }
 
 /// The plan for these tools. Equal profiles are kept once: the names of one compiler share theirs.
 pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result<Assembled> {
     let mut profiles = Vec::<Profile>::new();
     let mut tools = Vec::new();
-    let (mut left_out, mut unfit) = (Vec::new(), Vec::new());
+    let (mut shortfalls, mut unfit) = (Shortfalls::default(), Vec::new());
+    let mut names = BTreeMap::<Identity, Vec<String>>::new();
+    for one in found {
+        names.entry(identity(one)).or_default().push(one.name.clone());
+    }
     // One compiler has many names (cc, gcc, gcc-12), and is asked about its flags once.
     let mut known = BTreeMap::<Identity, Option<usize>>::new();
     for one in found {
-        let file = one.real.canonicalize().unwrap_or_else(|_| one.real.clone());
-        let identity = (file, one.role, one.dialect, one.machine.clone(), one.lead.clone());
+        let identity = identity(one);
         let profile = if let Some(profile) = known.get(&identity) {
             *profile
         } else {
+            let names = &names[&identity];
             let profile = profile_of(order, one)?.map(|(compiled, objection)| {
-                if let Some(what) = objection {
-                    unfit.push(Remark { name: one.name.clone(), path: one.real.clone(), what });
-                }
-                for what in compiled.left_out {
-                    // A preprocessor does without what is for a link, and nothing is lost.
-                    let told = left_out.iter().any(|(_, known)| *known == what);
-                    if !told && one.role != Role::Cpp {
-                        left_out.push((one.name.clone(), what));
+                match objection {
+                    Some(why) if are_foreign(names, &one.machine, order.family) => {
+                        shortfalls.keep_foreign(names, &one.machine, why);
                     }
+                    Some(why) => {
+                        let what = format!("{why}; every compile with it will fail");
+                        unfit.push(Remark { name: one.name.clone(), path: one.real.clone(), what });
+                    }
+                    None => {}
+                }
+                // A preprocessor does without what is for a link, and nothing is lost.
+                for what in compiled.left_out.into_iter().filter(|_| one.role != Role::Cpp) {
+                    shortfalls.leave_out(names, what);
                 }
                 let same = profiles.iter().position(|profile| *profile == compiled.profile);
                 same.unwrap_or_else(|| {
@@ -120,11 +130,22 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
         probes: order.toolchains.probes(),
         file_limit: false,
     };
-    Ok(Assembled { plan, unfit, left_out })
+    Ok(Assembled { plan, unfit, shortfalls })
 }
 
 /// What makes two names one tool with one profile.
 type Identity = (PathBuf, Role, Dialect, String, Vec<String>);
+
+fn identity(one: &Found) -> Identity {
+    let file = one.real.canonicalize().unwrap_or_else(|_| one.real.clone());
+    (file, one.role, one.dialect, one.machine.clone(), one.lead.clone())
+}
+
+/// Whether a compiler has only names of another machine than the family's, so that whoever calls it means that machine.
+fn are_foreign(names: &[String], machine: &str, family: &Family) -> bool {
+    let named = |name: &String| name.strip_prefix(machine).is_some_and(|rest| rest.starts_with('-'));
+    names.iter().all(named) && elf::of_triple(machine) != elf::of_triple(&family.target.machine)
+}
 
 /// What is asked of one tool, and why it cannot build for the family, if it cannot. Nothing is asked of those that only
 /// answer questions or run others, nor of a compiler that is not known: its arguments could only be guessed at. hipcc
@@ -158,17 +179,12 @@ fn profile_of(order: Order<'_>, found: &Found) -> Result<Option<(Compiled, Optio
         // never make code in silence either.
         Err(error) => match order.family.level {
             Some(level) if is_driver(found.role) => {
-                let what = format!("{}; every compile with it will fail", error.message);
                 let profile = failing(level.name(), &error.message);
-                Ok(Some((Compiled { profile, left_out: Vec::new() }, Some(what))))
+                Ok(Some((Compiled { profile, left_out: Vec::new() }, Some(error.message))))
             }
             _ => Err(error),
         },
     }
-}
-
-fn is_driver(role: Role) -> bool {
-    matches!(role, Role::Cc | Role::Cxx | Role::Fortran | Role::Cpp)
 }
 
 /// A compiler that does not know a level, or makes code for a machine that has none, refuses the level's name

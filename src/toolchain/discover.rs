@@ -320,7 +320,8 @@ fn ask_one(toolchains: &Toolchains, real: &Path, manner: Manner<'_>) -> Result<S
 }
 
 /// Whether a tool of this role is a compiler driver, which is asked what it is.
-fn is_driver(role: Role) -> bool {
+#[must_use]
+pub fn is_driver(role: Role) -> bool {
     matches!(role, Role::Cc | Role::Cxx | Role::Fortran | Role::Cpp)
 }
 

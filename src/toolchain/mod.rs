@@ -10,6 +10,7 @@
 //! | [`cross`] | cross compilers: a family and a choice to commands and names |
 //! | [`rust`] | what cargo and its helpers are told of a target |
 //! | [`assemble`] | tools, family and policies to a plan |
+//! | [`shortfall`] | what tools cannot do for a family |
 //! | [`session`] | the folder of a session: shims, plan, record |
 //! | [`header`] | the first line of a record |
 //! | [`survey`], [`cpu`] | what this machine has and lacks |
@@ -32,6 +33,7 @@ pub mod python;
 pub mod redirect;
 pub mod rust;
 pub mod session;
+pub mod shortfall;
 pub mod survey;
 
 mod file;

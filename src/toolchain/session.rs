@@ -28,10 +28,11 @@ use super::cross::{BUILD_COMPILERS, Cross};
 use super::discover::{Discovery, Extra, Found, Remark, discover};
 use super::header::Header;
 use super::path::{find, is_executable, is_shim_folder, without_shims};
-use super::profile::{LeftOut, Reproducible};
+use super::profile::Reproducible;
 use super::python::Python;
 use super::redirect::{self, COMMANDS, Command, Place, Redirected, redirect};
 use super::rust;
+use super::shortfall::Shortfalls;
 use crate::environment;
 use crate::error::{Error, IoContext, Result};
 use crate::lock::Lock;
@@ -89,8 +90,8 @@ pub struct Session {
     pub tools: Vec<Found>,
     /// What could not be used, or only in part.
     pub remarks: Vec<Remark>,
-    /// What of the policies some compiler does without.
-    pub left_out: Vec<(String, LeftOut)>,
+    /// What some tools cannot do for the family, which matters if they are called.
+    pub shortfalls: Shortfalls,
     environment: BTreeMap<OsString, Option<OsString>>,
     /// Held as long as the session lives, so that two builds never share one record.
     _lock: Lock,
@@ -109,7 +110,7 @@ impl Session {
         }
 
         let places = Places { bin: &bin, record: record.as_deref(), scratch: &scratch };
-        let Composed { path, led, discovery, left_out, bytes } = compose(options, places)?;
+        let Composed { path, led, discovery, shortfalls, bytes } = compose(options, places)?;
         let digest: [u8; 32] = Sha256::digest(&bytes).into();
 
         replace(&plan, &bytes)?;
@@ -132,7 +133,7 @@ impl Session {
         environment.extend(led.variables.into_iter().map(|(name, value)| (name.into(), Some(value))));
         environment.extend(options.cross.map(of_target).into_iter().flatten());
         let (tools, remarks) = (discovery.tools, discovery.remarks);
-        Ok(Self { dir, bin, plan, record, digest, tools, remarks, left_out, environment, _lock: lock })
+        Ok(Self { dir, bin, plan, record, digest, tools, remarks, shortfalls, environment, _lock: lock })
     }
 
     /// The variables of a build: set to a value, or taken away. By name.
@@ -154,7 +155,7 @@ struct Composed {
     path: OsString,
     led: Redirected,
     discovery: Discovery,
-    left_out: Vec<(String, LeftOut)>,
+    shortfalls: Shortfalls,
     bytes: Vec<u8>,
 }
 
@@ -179,12 +180,12 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
         reproducible: options.reproducible,
         path: &path,
     };
-    let Assembled { plan: mut data, unfit, left_out } = assemble(order, places, &discovery.tools)?;
+    let Assembled { plan: mut data, unfit, shortfalls } = assemble(order, places, &discovery.tools)?;
     data.file_limit = data.record.is_some() && file_sizes_are_limited();
     discovery.remarks.extend(unfit);
     let bytes = plan::write(&data)
         .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
-    Ok(Composed { path, led, discovery, left_out, bytes })
+    Ok(Composed { path, led, discovery, shortfalls, bytes })
 }
 
 /// Whether the caller limits the sizes of files (`ulimit -f`).

@@ -8,7 +8,7 @@ use crate::exports::Exported;
 use crate::paths::{base_name, stem};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Effect, Kind, Language, Languages, Role};
-use crate::taken::is_binary;
+use crate::taken::brings_input;
 
 /// A call, understood.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ impl<'a> Invocation<'a> {
                 (What::Option, Effect::Language) => forced = Some(item.value(&self.line)),
                 (What::Option, Effect::Library) => libraries = true,
                 (What::Option, Effect::ForLinker) => {
-                    libraries |= item.value(&self.line).split(|byte| *byte == b',').any(is_binary);
+                    libraries |= item.value(&self.line).split(|byte| *byte == b',').any(brings_input);
                 }
                 (What::Input, _) => {
                     self.inputs.push(item.at);

@@ -61,7 +61,11 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     // Where to try again: the pattern behind the last star, the text that it has taken so far. A `**` can
     // always take more, so a `*` behind it that cannot gives way to it.
     let (mut p, mut t) = (0, 0);
-    // The usual pattern of a table is `**/NAME…`: a text without `/NAME` is not looked at twice.
+    // What most texts differ in is asked first: their end, and, since the usual pattern of a table is `**/NAME…`, whether
+    // there is a `/NAME` at all.
+    if pattern.last().is_some_and(|last| !matches!(last, b'*' | b'?') && text.last() != Some(last)) {
+        return false;
+    }
     if let Some(rest) = pattern.strip_prefix(b"**") {
         let literal = rest.split(|byte| matches!(byte, b'*' | b'?')).next().unwrap_or_default();
         if !literal.is_empty() && !contains(text, literal) {

@@ -225,9 +225,12 @@ impl<'c> Session<'c, '_> {
             let bytes = entry.to_bytes();
             match bytes.strip_prefix(b"PATH=") {
                 Some(path) if !self.target.tool.keeps_path() => {
-                    // A PATH that names it through a link was where this program was looked for.
+                    let mut rest = without(path, self.plan.bin());
+                    // A PATH that names it through a link is where this program was found.
                     let called = sys::exec_path().unwrap_or_default();
-                    let rest = without(path, [self.plan.bin(), parent(&called)]);
+                    if parent(&called) != self.plan.bin() {
+                        rest = without(&rest, parent(&called));
+                    }
                     // An empty PATH would mean the working folder; none at all means the system's default.
                     if !rest.is_empty() {
                         all.push_parts(&[b"PATH=", &rest]);
@@ -363,10 +366,10 @@ impl<'c> Session<'c, '_> {
     }
 }
 
-/// PATH without two names of a folder, however many slashes they are written with.
-fn without(path: &[u8], names: [&[u8]; 2]) -> Vec<u8> {
-    let other = |entry: &&[u8]| !names.iter().any(|name| same_path(entry, name));
-    let rest: Vec<&[u8]> = path.split(|byte| *byte == b':').filter(other).collect();
+/// PATH without a folder, however many slashes it is written with.
+fn without(path: &[u8], folder: &[u8]) -> Vec<u8> {
+    let rest: Vec<&[u8]> =
+        path.split(|byte| *byte == b':').filter(|entry| !same_path(entry, folder)).collect();
     rest.join(&b':')
 }
 

@@ -11,6 +11,7 @@ use crate::error::Result;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The call's id, or as much of it as is needed to tell it from the others
+    #[arg(value_parser = super::id)]
     id: String,
     /// A record, the folder of a log, or the output folder of a build [default: the newest session here
     /// or above]

@@ -1,9 +1,11 @@
 //! `crosswheel log export`: the record in the format of another tool.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::out;
+use crate::build::work;
 use crate::capture::Log;
 use crate::capture::export::compile_commands::{self, Side, Style};
 use crate::capture::export::{html, sarif, trace};
@@ -92,9 +94,28 @@ fn database(log: &Log, args: &Args) -> Result<String> {
             out::warn(&format!("{} left out: {why}", out::counted(number, "compile")));
         }
     }
+    put_back(log, &made.entries);
+    if !made.entries.is_empty() && made.entries.iter().all(|entry| !entry.file.path().exists()) {
+        out::warn(
+            "no source of this build is there any more, and a tool that reads the database will not find them",
+        );
+        out::hint("`crosswheel build --keep` keeps them; `crosswheel run` builds in place");
+    }
     let existing = args.out.as_deref().map(existing).transpose()?.flatten();
     let existing = args.out.as_deref().zip(existing.as_deref());
     compile_commands::render(existing, &made.entries, style)
+}
+
+/// A tree that `build --keep` has set aside goes back to where the entries say that it is.
+fn put_back(log: &Log, entries: &[compile_commands::Entry]) {
+    let folders: BTreeSet<&Path> = entries.iter().map(|entry| entry.directory.path()).collect();
+    for folder in folders {
+        if let Err(error) = work::put_back(folder, &log.session.family) {
+            out::warn(&error.message);
+            error.hint.as_deref().map(out::hint);
+            return;
+        }
+    }
 }
 
 /// What a plain file holds, if it is there.

@@ -18,6 +18,7 @@ use crate::toolchain::path::without_shims;
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The call's id, or as much of it as is needed to tell it from the others
+    #[arg(value_parser = super::id)]
     id: String,
     /// A record, the folder of a log, or the output folder of a build [default: the newest session here
     /// or above]

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use crate::audit::{self, Evidence};
 use crate::capture::glob::Glob;
 use crate::capture::why::{Makers, Origin, near_outputs};
-use crate::capture::{Call, Log, Text, place};
+use crate::capture::{Call, Filter, Log, Text, place};
 use crate::cli::out::{self, BOLD, DIM, Json};
 use crate::error::{Error, Result};
 
@@ -127,6 +127,13 @@ fn nobody(args: &Args, log: &Log, makers: &Makers<'_>) -> Error {
         let result = call.result();
         return Error::failed(format!("{message}: call {short} was to make it: {result}"))
             .hint(format!("`crosswheel log show {short}` shows that call"));
+    }
+    let reads =
+        Filter { source: Some(Glob::new(args.what.as_bytes())), probe: Some(false), ..Filter::default() };
+    if !log.select(&reads).is_empty() {
+        let list = log.command(&format!("ls --source {}", Text::from(args.what.as_bytes()).quoted()));
+        return Error::failed(message)
+            .hint(format!("it is a source, or made past the shim: {list} shows the calls that read it"));
     }
     let near = near_outputs(log, &what);
     let hint = "it may have come with the source, been copied or renamed by the build, or made past the shim; a file that is \

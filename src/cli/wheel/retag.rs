@@ -1,16 +1,14 @@
 //! `crosswheel wheel retag`.
 
-use std::collections::{BTreeMap, HashSet};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::super::out;
+use super::place::{Inputs, PlaceArgs, Targets};
 use crate::build::pep440::normalized_name;
 use crate::environment;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::topology::{Family, Topology};
-use crate::wheel::archive::deliver::{How, sweep};
 use crate::wheel::archive::layout;
 use crate::wheel::edits::{Edits, TagEdit};
 use crate::wheel::family::{self, Way};
@@ -26,12 +24,8 @@ pub(super) struct Args {
     /// Wheels
     #[arg(required = true, value_name = "WHEEL")]
     wheels: Vec<PathBuf>,
-    /// Folder for the new wheels, made if it is not there; with --family, they go to DIR/FAMILY/
-    #[arg(long, value_name = "DIR", conflicts_with = "in_place")]
-    out: Option<PathBuf>,
-    /// Put each new wheel in place of the old one
-    #[arg(long)]
-    in_place: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// Python tags: `a.b` sets, `+a.b` adds, `-a.b` removes
     #[arg(long, value_name = "TAGS", allow_hyphen_values = true, value_parser = python)]
     python: Option<TagEdit>,
@@ -65,7 +59,7 @@ pub(super) struct Args {
     /// Mend what can be mended: hashes and rows of RECORD, tags and build number of WHEEL. All content is read
     #[arg(long)]
     fix: bool,
-    /// Set the wheels apart as those of a family
+    /// Set the wheels apart as those of a family: with --out DIR, in DIR/FAMILY/
     #[arg(long, value_name = "FAMILY")]
     family: Option<String>,
     /// How: by a folder, by the name of the package, or as a variant (PEP 825, a draft)
@@ -80,9 +74,6 @@ pub(super) struct Args {
     /// One JSON object
     #[arg(long)]
     json: bool,
-    /// Do not wait until the new wheels are on the disk
-    #[arg(long)]
-    no_sync: bool,
 }
 
 /// How a family shows.
@@ -141,7 +132,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             Some(plan) => plan,
             None => plan(job.wheel, &edits, epoch)?,
         };
-        if target(job.wheel, &plan, args, family.as_ref(), &HashSet::new())? != job.target {
+        if target(job.wheel, &plan, args, family.as_ref(), &Inputs::of(&[]))? != job.target {
             return Err(Error::failed(format!("{}: changed meanwhile", job.wheel.display())));
         }
         if !args.dry_run {
@@ -181,13 +172,10 @@ fn edits(args: &Args) -> Result<(Edits, Option<Family>)> {
         fix: args.fix,
         ..Edits::default()
     };
-    if args.out.is_none() && !args.in_place {
-        return Err(Error::usage("it is not said where the new wheels go")
-            .hint("--out DIR writes them to a folder, --in-place replaces the old ones"));
-    }
+    args.place.check()?;
     let family = args.family.as_ref().map(|name| named(name, args.topology.as_deref())).transpose()?;
     if let Some(family) = &family {
-        if args.in_place && args.family_as == As::Folder {
+        if args.place.in_place && args.family_as == As::Folder {
             return Err(Error::usage("--family puts the new wheels into a folder, and --in-place does not")
                 .hint("name a folder by --out, or take --family-as name"));
         }
@@ -221,18 +209,14 @@ fn look<'a>(
     family: Option<&Family>,
     epoch: Option<u64>,
 ) -> Result<Vec<Job<'a>>> {
-    let inputs: HashSet<_> = args.wheels.iter().filter_map(|wheel| identity(wheel).ok()).collect();
+    let inputs = Inputs::of(&args.wheels);
     let mut jobs: Vec<Job<'_>> = Vec::new();
-    let mut targets: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    let mut targets = Targets::default();
     let mut refused: Option<Error> = None;
     for wheel in &args.wheels {
         let planned = plan(wheel, edits, epoch).and_then(|plan| {
             let target = target(wheel, &plan, args, family, &inputs)?;
-            if let Some(other) = targets.insert(target.clone(), wheel) {
-                let both = format!("{} and {}", other.display(), wheel.display());
-                return Err(Error::usage(format!("{both} would both become {}", target.display()))
-                    .hint("retag them in two runs, into two folders"));
-            }
+            targets.take(&target, wheel)?;
             Ok((target, plan))
         });
         match planned {
@@ -255,76 +239,25 @@ fn plan(wheel: &Path, edits: &Edits, epoch: Option<u64>) -> Result<Plan> {
     if edits.fix { super::reading(wheel, plan) } else { plan() }
 }
 
-/// Where the new wheel goes. No file but the old wheel is ever replaced in place, and no wheel of the run by `--out`.
+/// Where the new wheel goes; with a family by folders, below one of its name.
 fn target(
     wheel: &Path,
     plan: &Plan,
     args: &Args,
     family: Option<&Family>,
-    inputs: &HashSet<(u64, u64)>,
+    inputs: &Inputs,
 ) -> Result<PathBuf> {
     if let Some(family) = family {
         family::check(family, &plan.name)
             .map_err(|what| Error::failed(format!("{}: {what}", wheel.display())))?;
     }
-    let name = plan.name.to_string();
-    let target = match (&args.out, family) {
-        (Some(out), Some(family)) if args.family_as == As::Folder => out.join(&family.name).join(name),
-        (Some(out), _) => out.join(name),
-        (None, _) if std::fs::symlink_metadata(wheel).is_ok_and(|there| there.is_symlink()) => {
-            if wheel.file_name().is_none_or(|old| old != &*name) {
-                let what = format!("{}: is a link, and the wheel would be named {name}", wheel.display());
-                return Err(Error::usage(what).hint("name the file itself, or a folder with --out"));
-            }
-            // The link stays; the file that it leads to is replaced.
-            wheel.canonicalize().context("cannot look at", wheel)?
-        }
-        (None, _) => wheel.with_file_name(name),
-    };
-    let Ok(there) = std::fs::metadata(&target) else { return Ok(target) };
-    let there = (there.dev(), there.ino());
-    let same = there == identity(wheel)?;
-    if args.out.is_some() && same {
-        return Err(Error::usage(format!("{}: is the wheel itself", target.display()))
-            .hint("--in-place puts the new wheel in place of the old one"));
-    }
-    if args.out.is_some() && inputs.contains(&there) {
-        return Err(Error::usage(format!("{}: is a wheel of this run", target.display()))
-            .hint("name another folder with --out"));
-    }
-    if args.in_place && !same {
-        return Err(Error::usage(format!("{}: is there already", target.display()))
-            .hint("remove it first, or name a folder with --out"));
-    }
-    Ok(target)
+    let below = family.filter(|_| args.family_as == As::Folder).map_or("", |family| &*family.name);
+    args.place.target(wheel, &plan.name.to_string(), below, inputs)
 }
 
 fn write(target: &Path, plan: &Plan, args: &Args) -> Result<()> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if args.out.is_some() {
-        std::fs::create_dir_all(folder).context("cannot make the folder", folder)?;
-    }
     let old = &plan.package.path;
-    let rights = if args.in_place {
-        Some(std::fs::metadata(old).context("cannot look at", old)?.permissions())
-    } else {
-        None
-    };
-    let how = How { sync: !args.no_sync, rights };
+    let how = args.place.prepare(target, old)?;
     plan.write(target, &how, &mut show::progress(layout::length(&plan.pieces)))?;
-    // By the file, not by the path: where case does not count, two names may be one file.
-    if args.in_place && identity(target)? != identity(old)? {
-        std::fs::remove_file(old).context("cannot remove", old)?;
-    }
-    // What a run that was killed left beside the old wheel.
-    if args.in_place {
-        sweep(folder);
-    }
-    Ok(())
-}
-
-/// By what a file is known, whatever its names.
-fn identity(path: &Path) -> Result<(u64, u64)> {
-    let there = std::fs::metadata(path).context("cannot look at", path)?;
-    Ok((there.dev(), there.ino()))
+    args.place.finish(target, old)
 }

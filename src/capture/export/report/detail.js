@@ -156,7 +156,7 @@ function warningDetail(at) {
     node("h2", {}, one[FLAG] || (one[IS_ERROR] ? "error" : "warning"), passedBadge(one)),
     node("p", { class: "message" }, one[MESSAGE]),
     facts([
-      ["place", one[FILE] === null ? "command line" : [one[FILE], one[LINE], one[COLUMN]].filter((part) => part !== null).join(":"), "path"],
+      ["place", one[FILE] === null ? "no file" : [one[FILE], one[LINE], one[COLUMN]].filter((part) => part !== null).join(":"), "path"],
       ["passed", one[WHY]],
       ["seen", counted(one[SEEN], "time")],
     ]),

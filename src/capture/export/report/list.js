@@ -77,7 +77,7 @@ function quoted(word) {
 const words = (numbers) => numbers.map((number) => quoted(text(number))).join(" ");
 const relative = (file) => (about.base && file.startsWith(about.base + "/") ? file.slice(about.base.length + 1) : file);
 const place = (one) =>
-  one[FILE] === null ? "command line" : [relative(one[FILE]), one[LINE], one[COLUMN]].filter((part) => part !== null).join(":");
+  one[FILE] === null ? "no file" : [relative(one[FILE]), one[LINE], one[COLUMN]].filter((part) => part !== null).join(":");
 
 // ---- what is chosen ----
 
