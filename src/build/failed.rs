@@ -43,7 +43,8 @@ pub fn cause(record: &Log, call: &Call, places: Places<'_>, said: &str, log: &Pa
         return Fault { message, hint: Some(origin.hint().to_owned()) };
     }
     let hint = format!(
-        "mend what the compiler says; `crosswheel log show {} {}` has the call",
+        "mend what the compiler says; `crosswheel log show {0} {1}` has the call, and `crosswheel log rerun {0} {1}` runs \
+         it again",
         call.id,
         log.display()
     );

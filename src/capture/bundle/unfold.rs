@@ -31,7 +31,9 @@ fn read_in(call: &Call, arg: &[u8]) -> Vec<Vec<u8>> {
 
 /// `-Wl,-x,@file`: a word of the file may hold a comma, so each is handed to the linker by `-Xlinker`.
 fn for_linker(call: &Call, arg: Vec<u8>) -> Vec<Vec<u8>> {
-    let Some(pieces) = arg.strip_prefix(b"-Wl,").filter(|rest| rest.contains(&b'@')) else { return vec![arg] };
+    let Some(pieces) = arg.strip_prefix(b"-Wl,").filter(|rest| rest.contains(&b'@')) else {
+        return vec![arg];
+    };
     let pieces = pieces.split(|byte| *byte == b',');
     let words = pieces.flat_map(|piece| read_in(call, piece));
     words.flat_map(|word| [b"-Xlinker".to_vec(), word]).collect()
@@ -48,6 +50,14 @@ fn headers(log: &Log, call: &Call, args: &[Vec<u8>]) -> Vec<Vec<u8>> {
                 (file, after)
             }
             [pch, file, after @ ..] if pch == b"-include-pch" => (file, after),
+            // The driver's own option, which a preprocessed source does without.
+            [x, include, y, file, after @ ..]
+                if x == b"-Xclang" && include == b"-include" && y == b"-Xclang" =>
+            {
+                out.extend([include.clone(), file.clone()]);
+                rest = after;
+                continue;
+            }
             _ => {
                 out.push(word.clone());
                 rest = behind;
