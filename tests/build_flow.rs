@@ -198,15 +198,15 @@ fn one_family_that_fails_does_not_keep_the_others_from_being_built() {
     assert!(home.path(&format!("out/x86-64-v2/{WHEEL}")).is_file());
 }
 
-#[test]
-fn an_interrupt_ends_the_build_and_leaves_nothing_behind() {
+/// Interrupts a build in the midst of its backend, and returns the process that the backend waited for.
+fn interrupted(home: &Home, more: &[&str]) -> String {
     use std::os::unix::process::ExitStatusExt;
-    let home = Home::new();
-    let plan = "import os, subprocess\ndef build():\n    child = subprocess.Popen(['sleep', '60'])\n    \
+    let plan = "import os, subprocess\ndef build():\n    open('made', 'w').close()\n    child = subprocess.Popen(['sleep', '60'])\n    \
                 open(os.environ['FLAG'], 'w').write(str(child.pid))\n    child.wait()\n    return {}\n";
     home.package("pkg", plan);
     let flag = home.path("flag");
-    let mut command = home.crosswheel(&["build", "./pkg", "--family", "host", "--out", "out"]);
+    let mut command =
+        home.crosswheel(&[&["build", "./pkg", "--family", "host", "--out", "out"], more].concat());
     let mut child =
         command.env("FLAG", &flag).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
     let start = Instant::now();
@@ -221,6 +221,13 @@ fn an_interrupt_ends_the_build_and_leaves_nothing_behind() {
     assert!(kill.expect("kill").success());
     let status = child.wait().expect("waited");
     assert_eq!(status.signal(), Some(2), "{status:?}");
+    sleeper
+}
+
+#[test]
+fn an_interrupt_ends_the_build_and_leaves_nothing_behind() {
+    let home = Home::new();
+    let sleeper = interrupted(&home, &[]);
     assert_eq!(home.leftovers(), Vec::<std::path::PathBuf>::new());
     assert_eq!(list(&home.path("out/host")), [home.path("out/host/log")], "no wheel, no part of one");
     let start = Instant::now();
@@ -228,6 +235,15 @@ fn an_interrupt_ends_the_build_and_leaves_nothing_behind() {
         assert!(start.elapsed() < Duration::from_secs(10), "what the backend started still runs");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn an_interrupted_build_is_kept_on_request() {
+    let home = Home::new();
+    interrupted(&home, &["--keep"]);
+    let kept = home.leftovers();
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].join("src.host/pkg/made").is_file());
 }
 
 #[test]

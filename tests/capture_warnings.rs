@@ -224,13 +224,15 @@ fn what_a_probe_or_another_program_says_is_left_out() {
     assert_eq!(told(&log(&record, output)), [] as [String; 0]);
 }
 
+/// A call of which the policy `drop` took `before` out and put `after` in.
+fn dropped(file: &str, before: &str, after: &[&str]) -> Value {
+    let edit = json!({"rule": "werror-drop", "why": "", "at": 1, "before": [before], "after": after});
+    let run = [&["/usr/bin/gcc"], after].concat();
+    json!({"in": [file], "argv": ["cc", before], "run": run, "edits": [edit]})
+}
+
 #[test]
 fn the_policy_that_let_a_warning_pass_is_told() {
-    let dropped = |file: &str, before: &str, after: &[&str]| {
-        let edit = json!({"rule": "werror-drop", "why": "", "at": 1, "before": [before], "after": after});
-        let run = [&["/usr/bin/gcc"], after].concat();
-        json!({"in": [file], "argv": ["cc", before], "run": run, "edits": [edit]})
-    };
     let line = |file: &str| format!("{file}:1:1: error: odd [-Werror=odd]");
     let record = Record::new()
         .call("01", &dropped("1.c", "-Werror", &[]), &json!({}))
@@ -268,6 +270,8 @@ fn what_only_the_second_try_says_would_have_stopped_the_first_too() {
         (&["cc", "-Werror=more", "-Wno-error"], "Demoted"),
         (&["cc", "-Werror", "-Wno-error=more"], "Warned"),
         (&["cc", "-Werror=odd"], "Warned"),
+        (&["cc", "-Werror=all"], "Demoted"),
+        (&["cc", "-Werror=all", "-Wno-error=more"], "Warned"),
     ] {
         let record = Record::new().call("01", &call(policy), &retry);
         let expected = ["/w/src/a.c:1 01 1x Demoted".to_owned(), format!("/w/src/a.c:2 01 1x {more}")];
@@ -327,6 +331,46 @@ fn the_werror_report_tells_each_warning_once_under_its_flag() {
 
     let text = String::from_utf8(shop.done(SYSTEM, &["log", "werror"]).stdout).unwrap();
     assert!(text.contains("\n-Wunused-function  1 warning\n  x.h:1:12  "), "{text}");
+}
+
+#[test]
+fn a_group_of_warnings_that_are_errors_is_let_through_and_told_by_its_members() {
+    let shop = Shop::new();
+    std::fs::write(shop.at("a.c"), "int a(void) { int i; return 0; }\n").unwrap();
+    // GCC does not take back `-Werror=unused` by `-Wno-error=unused`.
+    let script = "gcc -Wall -Werror=unused -c a.c -o a.o && clang -Wall -Werror=unused -c a.c -o b.o";
+    shop.done(
+        SYSTEM,
+        &["run", "--quiet", "--family", "host", "--werror", "demote", "--", "sh", "-c", script],
+    );
+    let report = shop.done(SYSTEM, &["log", "werror", "--json"]);
+    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    assert_eq!(report["stopped"], json!([]));
+    let flags = report["warnings"].as_array().unwrap().iter().map(|one| &one["flag"]);
+    assert!(flags.eq([&json!("-Wunused-variable")]), "{report}");
+}
+
+#[test]
+fn under_drop_the_werror_report_tells_what_would_have_been_an_error() {
+    let home = tempfile::tempdir().unwrap();
+    let report = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crosswheel"));
+        let out = command.args(["log", "werror"]).arg(home.path()).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    Record::of(&json!({"werror": "drop"}))
+        .call("01", &dropped("1.c", "-Werror=unused", &["-Wunused"]), &json!({}))
+        .write(home.path());
+    assert!(report().starts_with("not known: "), "{}", report());
+    std::fs::write(home.path().join("backend.log"), "building\n").unwrap();
+    assert_eq!(report(), "no warning would have been an error\n");
+    let line = "1.c:1:1: warning: odd [-Wunused-variable]\n1.c:2:1: warning: odd [-Wodd]\n";
+    std::fs::write(home.path().join("backend.log"), line).unwrap();
+    assert!(
+        report().contains("-Wunused-variable  1 warning\n") && !report().contains("-Wodd"),
+        "{}",
+        report()
+    );
 }
 
 #[test]

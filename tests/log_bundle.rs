@@ -199,9 +199,6 @@ fn what_cannot_be_packed_is_refused_and_no_file_is_left() {
     assert_eq!(one(&json!({}), "an input of call aa0000000001 is gone"), Some(1));
     assert_eq!(one(&json!({"cwd": "/no/such"}), "the working folder of call aa0000000001 is gone"), Some(1));
     assert_eq!(one(&json!({"disp": "refused"}), "was refused"), Some(2));
-    home.write("thin.a", "!<thin>\n");
-    let link = json!({"kind": "link", "in": ["thin.a"], "argv": ["cc", "thin.a"], "out": ["a.out"]});
-    assert_eq!(one(&link, "is a thin archive"), Some(1));
 }
 
 #[test]
@@ -213,4 +210,128 @@ fn a_tree_that_has_changed_since_is_told() {
     assert_eq!(out.status.code(), Some(0));
     let err = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(err.contains("the bundle ends with status 1, and the call ended with 0"), "{err}");
+}
+
+/// A script of calls is recorded, each is bundled, the tree goes, and each bundle does what its call did: the same status
+/// and, with the names of the compiler's own files taken out, the same words.
+fn held_against_what_was_said(script: &str) {
+    let home = recorded(&format!(
+        "cd src; say() {{ n=$((n + 1)); \"$@\" 2> \"../said.$n\"; echo $? > \"../status.$n\"; }}\n{script}\ntrue"
+    ));
+    let out = home.crosswheel(&["log", "ls", "log", "--json"]).output().unwrap();
+    let calls: Vec<Value> = out
+        .stdout
+        .split(|b| *b == b'\n')
+        .filter(|l| !l.is_empty())
+        .map(|l| serde_json::from_slice(l).unwrap())
+        .collect();
+    // What the script makes for the others to read is not said.
+    let said = |call: &Value| call["begin"]["argv"].to_string().contains("SAID");
+    let calls: Vec<&Value> =
+        calls.iter().filter(|call| said(call) && call["begin"]["parent"].is_null()).collect();
+    assert!(home.path(&format!("said.{}", calls.len())).exists() && !calls.is_empty(), "{}", calls.len());
+    for (n, call) in calls.iter().enumerate() {
+        let before = times(&home.path("src"));
+        let name = format!("{n}.tar.gz");
+        let out = bundle(&home, &[call["begin"]["id"].as_str().unwrap(), "log", "--out", &name]);
+        let argv = &call["begin"]["argv"];
+        assert_eq!(
+            (out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()),
+            (Some(0), ""),
+            "{argv}"
+        );
+        assert_eq!(times(&home.path("src")), before, "the tree is left alone: {argv}");
+    }
+    fs::remove_dir_all(home.path("src")).unwrap();
+    let drawn = regex::Regex::new(r"/[^ ]*/(cc\w{6}|[^/ :]+-[0-9a-f]{6})\b").unwrap();
+    let plain = |text: &str| drawn.replace_all(text, "*").into_owned();
+    for (n, call) in calls.iter().enumerate() {
+        let (_empty, out) = unpacked(&home.path(&format!("{n}.tar.gz")), &[]);
+        let read = |name: &str| fs::read_to_string(home.path(&format!("{name}.{}", n + 1))).unwrap();
+        let argv = &call["begin"]["argv"];
+        assert_eq!(
+            out.status.code().map(|code| code.to_string()).as_deref(),
+            Some(read("status").trim()),
+            "{argv}"
+        );
+        assert_eq!(plain(&String::from_utf8_lossy(&out.stderr)), plain(&read("said")), "{argv}");
+    }
+}
+
+/// Files of a tree, and when each was changed.
+fn times(folder: &Path) -> Vec<(std::path::PathBuf, std::time::SystemTime)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let meta = fs::symlink_metadata(&path).unwrap();
+        if meta.is_dir() {
+            all.extend(times(&path));
+        } else {
+            all.push((path, meta.modified().unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn what_only_an_assembler_opens_is_packed() {
+    held_against_what_was_said(
+        r#"
+        mkdir as; printf '.macro two\n nop\n.endm\n.include "deep.s"\n' > as/m.s; echo '.set DEEP, 1' > as/deep.s; echo x > blob
+        printf '.include "m.s"\nf: two\n.incbin "blob"\n bogus SAID\n' > bad.s; sed '$d' bad.s > good.s
+        printf '__asm__(".section .rodata\\n.incbin \\"blob\\"\\n.text"); int x;\n' > c.c
+        say as -Ias bad.s -o SAID1.o; say as -I as good.s -o SAID2.o; say gcc -c -Wa,-I,$PWD/as good.s -o SAID3.o
+        say gcc -c c.c -o SAID4.o; say clang -c -Ias bad.s -o SAID5.o; say clang -c c.c -o SAID6.o"#,
+    );
+}
+
+#[test]
+fn what_only_a_linker_opens_is_packed() {
+    held_against_what_was_said(
+        r#"
+        echo 'int nowhere(void); int used(void); int main(void) { return nowhere() + used(); }' > bad.c
+        echo 'int used(void); int main(void) { return used(); }' > good.c; echo 'int used(void) { return 1; }' > used.c
+        gcc -c bad.c good.c used.c; mkdir t lib; cp used.o t; ar rcsT libthin.a used.o; ar rcsT t/libt.a t/used.o; ar rcsT libnest.a t/libt.a
+        ar rcs lib/libreal.a used.o; echo 'GROUP ( libreal.a )' > lib/libscript.so; echo 'INPUT ( used.o )' > in.ld
+        echo '{ global: main local: *; };' > bad.map; echo "--version-script=$PWD/bad.map -Map=x.map" > ld.rsp
+        say gcc bad.o libthin.a -o SAID1; say gcc good.o -L. -lthin -o SAID2; say gcc good.o libnest.a -o SAID3
+        say gcc good.o -Llib -lscript -o SAID4; say gcc bad.o in.ld -o SAID5; say gcc good.o used.o -Wl,@ld.rsp -o SAID6
+        export LIBRARY_PATH=$PWD/lib; say gcc good.o -lreal -o SAID7; unset LIBRARY_PATH; say gcc bad.c used.c -o SAID8; say gcc good.o used.o -Wl,-Map=m.map -o SAID9
+        say ar t libthin.a SAID10; say gcc bad.o used.o -Wl,-Map=$PWD/m.map -o SAID11"#,
+    );
+}
+
+#[test]
+fn modules_and_includes_of_fortran_are_packed() {
+    held_against_what_was_said(
+        r#"
+        printf 'module m\n integer :: k = 3\nend module\n' > m.f90; echo '      integer q' > inc.f; mkdir mods; gfortran -c m.f90 -J mods -o m.o
+        printf 'subroutine s\n use m\n include "inc.f"\n k = nope(\nend subroutine\n' > bad.f90; sed 's/nope(/2/' bad.f90 > good.f90
+        say gfortran -c bad.f90 -Imods -o SAID1.o; say gfortran -Wall -c good.f90 -I$PWD/mods -o $PWD/SAID2.o; say gfortran -J mods -c m.f90 -o SAID3.o"#,
+    );
+}
+
+#[test]
+fn precompiled_headers_give_way_to_their_headers() {
+    held_against_what_was_said(
+        r"
+        printf '#include <vector>\n#define P 1 +\n' > p.h; echo 'std::vector<int> v; int z = P;' > u.cpp
+        clang++ -x c++-header p.h -o p.pch; g++ -x c++-header p.h -o p.h.gch; clang++ -x c++-header p.h -o p.h.pch
+        say clang++ -include-pch p.pch -c u.cpp -o SAID1.o; say g++ -include p.h -Winvalid-pch -c u.cpp -o SAID2.o
+        say clang++ -Xclang -include-pch -Xclang $PWD/p.h.pch -Xclang -include -Xclang $PWD/p.h -c u.cpp -o SAID3.o",
+    );
+}
+
+#[test]
+fn folders_in_variables_links_and_files_beside_the_output_are_minded() {
+    held_against_what_was_said(
+        r#"
+        mkdir -p real/deep env; echo '#define H 1 1' > real/deep/h.h; echo '#define X 2' > real/x.h; ln -s real/deep ln; echo '#define E 1 +' > env/e.h
+        printf '#include "h.h"\n#include "../x.h"\nint b = X H;\n' > ln/b.c; printf '#include <e.h>\nint e = E;\n' > e.c; echo 'int d = ;' > ./-d.c
+        say gcc -c ln/b.c -o SAID1.o; say gcc -Iln -c -Wall ln/../deep/b.c -o SAID2.o; export CPATH=$PWD/env; say gcc -c e.c -o SAID3.o; unset CPATH
+        export C_INCLUDE_PATH=env; say clang -c e.c -o SAID4.o; unset C_INCLUDE_PATH; say clang -c -o SAID5.o -- -d.c; say gcc -c a.c -Wp,-MD,SAID6.d -o 6.o
+        export DEPENDENCIES_OUTPUT=$PWD/all.d; say gcc -c a.c -o SAID7.o; unset DEPENDENCIES_OUTPUT; say clang -c a.c -MD -MF $PWD/SAID8.d -MJ j.json -o 8.o
+        say gcc -x c -c /dev/null -o SAID9.o; say gcc -c a.c -save-temps -fdump-tree-optimized -o SAID10.o; say clang -c a.c -ftime-trace -o SAID11.o"#,
+    );
 }

@@ -42,8 +42,9 @@ pub fn cause(record: &Log, call: &Call, places: Places<'_>, said: &str) -> Fault
             format!("{message}; {name} is for {machine}, and {asked} was asked for: it {}", origin.told());
         return Fault { message, hint: Some(origin.hint().to_owned()) };
     }
-    let show = record.command(&format!("show {}", call.id));
-    let hint = format!("mend what the compiler says; {show} has the call");
+    let (show, rerun) =
+        (record.command(&format!("show {}", call.id)), record.command(&format!("rerun {}", call.id)));
+    let hint = format!("mend what the compiler says; {show} has the call, and {rerun} runs it again");
     Fault { message, hint: Some(hint) }
 }
 

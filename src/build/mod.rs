@@ -162,7 +162,8 @@ pub fn build(request: &Request, observer: &mut dyn Observer) -> Result<Report> {
     let mut area = WorkArea::create()?;
     let done = build_in(request, &mut area, observer);
     let failed = done.as_ref().is_ok_and(|report| report.families.iter().any(|one| one.error.is_some()));
-    if (request.keep || failed) && interrupt::caught().is_none() {
+    // Who interrupts a build has seen enough of it, unless it was to be kept: a compile that hangs is looked into by that.
+    if request.keep || (failed && interrupt::caught().is_none()) {
         let kept = area.keep();
         observer.event(Event::Note(&format!("the work area is kept: {}", kept.display())));
     }
@@ -218,10 +219,10 @@ fn build_in(request: &Request, area: &mut WorkArea, observer: &mut dyn Observer)
             fs::copy(&setup_log, logs[index].join("setup.log")).context("copying", &setup_log)?;
         }
         let report = scene.build(index, &logs[index], observer);
-        interrupt::check()?;
         if request.keep || report.error.is_some() {
             area.set_aside(name)?;
         }
+        interrupt::check()?;
         observer.event(Event::End(&report));
         families.push(report);
     }

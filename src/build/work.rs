@@ -150,10 +150,14 @@ pub fn put_back(folder: &Path, family: &str) -> Result<()> {
                 .hint(format!("the tree of {family} was not kept: build it again with `--keep`")));
         }
         fs::remove_file(source).context("removing", source)?;
-    } else if folder.is_dir() || !is_kept {
+    } else if !is_kept {
         return Ok(());
-    } else if source.exists() {
-        fs::remove_dir(source).context("removing the empty folder", source)?;
+    } else if source.exists() && fs::remove_dir(source).is_err() {
+        return Err(Error::failed(format!(
+            "{} is the tree of another family, which is being built",
+            source.display()
+        ))
+        .hint(format!("wait for the end of that build; the tree of {family} is {kept} until then")));
     }
     std::os::unix::fs::symlink(&kept, source).context("linking", source)
 }

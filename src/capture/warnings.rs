@@ -393,12 +393,19 @@ fn makes_error(args: &[Text], flag: Option<&str>) -> bool {
     one.unwrap_or(all)
 }
 
-/// `-Werror=format` makes an error of `-Wformat=` too.
+/// Groups whose warnings bear the group's name: `-Wunused` is `-Wunused-variable` and more.
+const GROUPS: &[&[u8]] = &[b"format", b"implicit", b"parentheses", b"unused"];
+
+/// Groups of warnings of any name. What is in them differs from one compiler to the next, and a warning that may be is
+/// not left out.
+const WIDE: &[&[u8]] = &[b"all", b"everything", b"extra", b"most"];
+
+/// `-Werror=format` makes an error of `-Wformat=` too, and of what is in the group of that name.
 fn same_flag(asked: &[u8], flag: &str) -> bool {
     let asked = asked.split(|byte| *byte == b'=').next().unwrap_or_default();
-    flag.strip_prefix("-W")
-        .and_then(|flag| flag.split('=').next())
-        .is_some_and(|flag| flag.as_bytes() == asked)
+    let Some(name) = flag.strip_prefix("-W").and_then(|flag| flag.split('=').next()) else { return false };
+    let Some(rest) = name.as_bytes().strip_prefix(asked) else { return WIDE.contains(&asked) };
+    rest.is_empty() || (rest.starts_with(b"-") && GROUPS.contains(&asked)) || WIDE.contains(&asked)
 }
 
 /// The folder that holds all of these files and is worth leaving out when they are shown; none if they have

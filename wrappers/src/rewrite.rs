@@ -438,8 +438,7 @@ impl<'c> Draft<'c, '_> {
         // The end of the caller's own arguments: either the end of the line, or a word inside of it.
         let end = call.items.end(&call.line);
         let inside = end < call.line.words().len() && call.dialect != Dialect::Ar;
-        let with_tail = |tail: &[Arg<'c>]| {
-            let mut changes = self.changes.clone();
+        let with_tail = |mut changes: Vec<(usize, Vec<Arg<'c>>)>, tail: &[Arg<'c>]| {
             if inside && !tail.is_empty() {
                 let present =
                     changes.iter().position(|(at, _)| *at == end).map(|index| changes.swap_remove(index).1);
@@ -453,23 +452,31 @@ impl<'c> Draft<'c, '_> {
             }
             args
         };
-        let args = with_tail(after);
-        let retry = retry.map(|flags| with_tail(&[after, &flags].concat()));
+        let args = with_tail(self.changes.clone(), after);
+        let retry = retry.map(|(changes, flags)| with_tail(changes, &[after, &flags].concat()));
         Decision { args, edits: std::mem::take(&mut self.edits), retry, ..Decision::default() }
     }
 
-    /// What a second try appends, if there is to be one.
-    fn second_try(&self) -> Option<Vec<Arg<'c>>> {
+    /// What a second try changes and appends, if there is to be one. A `-Werror=X` becomes `-WX`, since GCC does not let
+    /// go of what a group (`-Werror=unused`) made errors, by no `-Wno-error=unused`. That is appended all the same for
+    /// what a compiler makes an error by itself.
+    #[allow(clippy::type_complexity, reason = "changes and flags, as they are everywhere here")]
+    fn second_try(&self) -> Option<(Vec<(usize, Vec<Arg<'c>>)>, Vec<Arg<'c>>)> {
         let demote = self.profile.demote().filter(|_| !self.probe)?;
         if !self.holds(Effect::Werror) && !self.holds(Effect::WerrorOne) {
             return None;
         }
+        let mut changes = self.changes.clone();
         let mut flags: Vec<Arg<'c>> = demote.flags().map(Cow::Borrowed).collect();
         for item in self.call.items.iter().filter(|item| item.effect == Effect::WerrorOne) {
-            let name = item.value(&self.call.line).split(|byte| *byte == b'=').next().unwrap_or_default();
+            let value = item.value(&self.call.line);
+            if changes.iter().all(|(at, _)| *at != item.at) {
+                changes.push((item.at, vec![Cow::Owned([b"-W", value].concat())]));
+            }
+            let name = value.split(|byte| *byte == b'=').next().unwrap_or_default();
             flags.push(Cow::Owned([demote.each(), name].concat()));
         }
-        Some(flags)
+        Some((changes, flags))
     }
 }
 

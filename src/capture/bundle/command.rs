@@ -57,9 +57,8 @@ const DEPENDENCIES: &[&[u8]] =
 /// Options that have something written beside the output, by how they begin. The call says the same without them.
 const ASIDE: &[&[u8]] = &[b"--save-temps", b"-Wp,-M", b"-fdump-", b"-ftime-trace", b"-save-temps"];
 
-/// Words for a linker that name a file which it writes, each with what takes the file away again.
-const REPORTS: &[(&[u8], &str)] =
-    &[(b"-Map", "-Map=/dev/null"), (b"-dependency-file", "--dependency-file=/dev/null")];
+/// Words for a linker that name a file which it writes; the last of each counts.
+const REPORTS: &[&str] = &["-Map", "-dependency-file"];
 
 /// Variables that hold lists of folders.
 pub(super) const SEARCH_PATHS: &[&str] =
@@ -67,6 +66,9 @@ pub(super) const SEARCH_PATHS: &[&str] =
 
 /// Variables that name places of the machine that are of no use elsewhere, or make the tool write beside its output.
 const LEFT_OUT: &[&str] = &["DEPENDENCIES_OUTPUT", "PWD", "SUNPRO_DEPENDENCIES", "TMPDIR"];
+
+/// How variables of compiler caches begin, which a bundle does without.
+const CACHES: &[&str] = &["CCACHE_", "DISTCC_", "SCCACHE_"];
 
 /// A call, read.
 pub(super) struct CallWords {
@@ -110,7 +112,8 @@ impl CallWords {
         let read = |args: &[Vec<u8>]| parts(&args.iter().map(Vec::as_slice).collect::<Vec<_>>(), dialect);
         let (parts, whole) = (read(&unfolded.without_precompiled)?, read(&unfolded.all)?);
         let mut set = rerun.set.clone();
-        set.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));
+        let of_cache = |name: &str| CACHES.iter().any(|cache| name.starts_with(cache));
+        set.retain(|name, _| !LEFT_OUT.contains(&name.as_str()) && !of_cache(name));
         let left_out = LEFT_OUT.iter().map(|name| (*name).to_owned());
         let mut unset: Vec<String> = rerun.unset.iter().cloned().chain(left_out).collect();
         unset.sort();
@@ -191,11 +194,12 @@ impl CallWords {
         if !self.whole.iter().any(|part| part.effect == Effect::SyntaxOnly) {
             more.extend(["-o".into(), to.join("out").into()]);
         }
-        for (name, nowhere) in REPORTS {
-            if self.linker_words().iter().any(|word| is_report(word, name)) {
-                let nowhere = if self.driver { format!("-Wl,{nowhere}") } else { (*nowhere).to_owned() };
-                more.push(nowhere.into());
-            }
+        let words = linker_words(&self.parts);
+        for name in REPORTS.iter().filter(|name| words.iter().any(|word| is_report(word, name))) {
+            let handed = if self.driver { "-Wl,-" } else { "-" };
+            let mut word = OsString::from(format!("{handed}{name}="));
+            word.push(to.join("report"));
+            more.push(word);
         }
         let fortran = self.driver && self.lang.iter().any(|lang| lang == "fortran");
         if fortran {
@@ -206,15 +210,10 @@ impl CallWords {
             }
         }
         let keep = |part: &&Part| {
-            !is_output(part) && !is_dependency(part) && !is_aside(part) && !(fortran && is_modules(part))
+            !(is_output(part) || is_dependency(part) || is_aside(part) || (fortran && is_modules(part)))
         };
         command.args(with(&self.whole, keep, &more));
         command
-    }
-
-    /// Words for the linker, whichever way they are handed to it.
-    fn linker_words(&self) -> Vec<&[u8]> {
-        linker_words(&self.parts)
     }
 
     /// Arguments for the preprocessed source, which stands where the result says `None`.
@@ -315,9 +314,9 @@ fn linker_words(parts: &[Part]) -> Vec<&[u8]> {
 }
 
 /// `-Map`, `--Map` and `-Map=x`.
-fn is_report(word: &[u8], name: &[u8]) -> bool {
+fn is_report(word: &[u8], name: &str) -> bool {
     let word = if word.starts_with(b"--") { &word[1..] } else { word };
-    word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+    word.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
 }
 
 /// The files that a linker is asked to write besides its output.
@@ -325,7 +324,7 @@ fn reports(parts: &[Part]) -> Vec<Text> {
     let words = linker_words(parts);
     let mut all = Vec::new();
     for (at, word) in words.iter().enumerate() {
-        if REPORTS.iter().any(|(name, _)| is_report(word, name)) {
+        if REPORTS.iter().any(|name| is_report(word, name)) {
             let joined = word.iter().position(|byte| *byte == b'=').map(|at| &word[at + 1..]);
             all.extend(joined.or(words.get(at + 1).copied()).map(Text::from));
         }
@@ -337,9 +336,13 @@ fn reports(parts: &[Part]) -> Vec<Text> {
 fn relocated(part: &Part, relocate: &dyn Fn(&Text) -> Text) -> Vec<Text> {
     let moved = |value: &[u8]| relocate(&Text::from(value)).0;
     // `-Wl,--version-script=/x,-Map=/y`: each piece by itself.
-    let piece = |piece: &[u8]| match piece.iter().position(|byte| *byte == b'=') {
-        Some(at) if !piece.starts_with(b"/") => [&piece[..=at], &*moved(&piece[at + 1..])].concat(),
-        _ => moved(piece),
+    let piece = |piece: &[u8]| {
+        // `--version-script=/x`, `-I/x`
+        let named = piece.iter().position(|byte| *byte == b'=').map(|at| at + 1);
+        match named.or((piece.starts_with(b"-I") || piece.starts_with(b"-L")).then_some(2)) {
+            Some(at) if !piece.starts_with(b"/") => [&piece[..at], &*moved(&piece[at..])].concat(),
+            _ => moved(piece),
+        }
     };
     if part.words.len() == 2 {
         let value = &part.words[1];
@@ -349,7 +352,8 @@ fn relocated(part: &Part, relocate: &dyn Fn(&Text) -> Text) -> Vec<Text> {
     if part.input {
         return vec![Text(moved(&part.value))];
     }
-    let commas = matches!(part.effect, Effect::ForLinker);
+    // `-Wl,`, `-Wa,`
+    let commas = part.spelling.ends_with(b",");
     let value = if commas {
         part.value.split(|byte| *byte == b',').map(piece).collect::<Vec<_>>().join(&b',')
     } else if part.value.is_empty() {

@@ -2,14 +2,18 @@
 //! no option of the caller leads to, `crt1.o`) belong to the compiler and stay where they are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+
+use object::read::archive::ArchiveFile;
 
 use super::super::log::Call;
 use super::super::text::Text;
 use super::command::CallWords;
 use super::{Form, absolute};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 
 /// Links that a name may lead through, as many as Linux follows.
 const LINKS: usize = 40;
@@ -29,6 +33,8 @@ pub(super) struct Gathered {
     pub(super) unit: Option<(Vec<u8>, &'static str)>,
     /// Paths from the root that lead into the bundle, without looking at links.
     names: BTreeSet<Text>,
+    /// Folders of the machine, and the compiler's installation.
+    machine: Vec<PathBuf>,
     /// The working folder. It and those above it are packed as folders, though some may have become links since: the
     /// tree of one family of several, put back in its place.
     home: Text,
@@ -65,6 +71,11 @@ impl Gathered {
             return Text([b".root", named.bytes()].concat());
         }
         self.relocate(named)
+    }
+
+    /// Of the files that were opened, those of a build, which a bundle should hold.
+    pub(super) fn of_build(&self, opened: BTreeSet<Text>) -> impl Iterator<Item = Text> {
+        opened.into_iter().filter(|path| is_build(&self.machine, path.path()) && path.path().is_file())
     }
 
     /// Adds precompiled headers.
@@ -153,6 +164,7 @@ pub(super) fn gather(call: &Call, words: &CallWords, opened: Option<&BTreeSet<Te
     let folder = &words.folder;
     all.walk(folder, b"", false);
     let own = Own::of(words);
+    all.machine.clone_from(&own.machine);
     // What an archive held before is not known: it is made anew.
     let made = |named: &[u8]| {
         let is = |files: &[Text]| files.iter().any(|file| file.bytes() == named);
@@ -160,8 +172,8 @@ pub(super) fn gather(call: &Call, words: &CallWords, opened: Option<&BTreeSet<Te
     };
     for input in words.parts.iter().filter(|part| part.input && !made(&part.value)) {
         all.take(folder, &input.value);
-        if opened.is_none() {
-            not_thin(&absolute(folder, &input.value), call)?;
+        for member in thin_members(folder, &input.value) {
+            all.take(folder, &member);
         }
     }
     let written: BTreeSet<Text> =
@@ -181,7 +193,7 @@ pub(super) fn gather(call: &Call, words: &CallWords, opened: Option<&BTreeSet<Te
         all.take(folder, path.bytes());
     }
     for path in opened.into_iter().flatten() {
-        if !written.contains(&absolute(folder, path.bytes())) && own.is_build(path.path()) {
+        if !written.contains(&absolute(folder, path.bytes())) && is_build(&own.machine, path.path()) {
             all.take(folder, path.bytes());
         }
     }
@@ -190,7 +202,7 @@ pub(super) fn gather(call: &Call, words: &CallWords, opened: Option<&BTreeSet<Te
     }
     for named in words.search_folders() {
         let path = absolute(folder, named);
-        if path.path().is_dir() && own.is_build(path.path()) {
+        if path.path().is_dir() && is_build(&own.machine, path.path()) {
             all.walk(folder, named, false);
         }
     }
@@ -291,12 +303,6 @@ impl Own {
         Self { system, named, machine }
     }
 
-    /// Whether a path is neither the machine's nor the compiler's.
-    fn is_build(&self, path: &Path) -> bool {
-        let path = absolute(&Text::from("/"), path.as_os_str().as_encoded_bytes());
-        !self.machine.iter().any(|folder| path.path().starts_with(folder))
-    }
-
     fn packs(&self, path: &Text) -> bool {
         let named =
             self.named.iter().any(|folder| path.path().starts_with(folder.path()) && !self.is_system(folder));
@@ -306,6 +312,12 @@ impl Own {
     fn is_system(&self, folder: &Text) -> bool {
         self.system.iter().any(|system| system == folder.path())
     }
+}
+
+/// Whether a path is neither the machine's nor the compiler's.
+fn is_build(machine: &[PathBuf], path: &Path) -> bool {
+    let path = absolute(&Text::from("/"), path.as_os_str().as_encoded_bytes());
+    !machine.iter().any(|folder| path.path().starts_with(folder))
 }
 
 /// `lib<name>.so` or `.a` in one of the caller's folders, as the linker looks for it.
@@ -326,18 +338,21 @@ fn library(words: &CallWords, name: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// A thin archive names its members by path, and would be packed without them.
-fn not_thin(path: &Text, call: &Call) -> Result<()> {
-    use std::io::Read;
-    let mut start = [0; 8];
-    let read = std::fs::File::open(path.path()).and_then(|mut file| file.read_exact(&mut start));
-    if read.is_ok() && &start == b"!<thin>\n" {
-        let message = format!("{}, an input of call {}, is a thin archive", path.path().display(), call.id);
-        return Err(
-            Error::failed(message).hint("its members lie elsewhere, and the call cannot be watched here; bundle the call that made it instead")
-        );
+/// The members of a thin archive, as a name from the call's folder: the archive holds only their paths from its own.
+fn thin_members(folder: &Text, named: &[u8]) -> Vec<Vec<u8>> {
+    const MAGIC: &[u8] = b"!<thin>\n";
+    let path = absolute(folder, named);
+    let mut start = [0; MAGIC.len()];
+    let read = File::open(path.path()).and_then(|mut file| file.read_exact(&mut start));
+    if read.is_err() || start != MAGIC {
+        return Vec::new();
     }
-    Ok(())
+    let Ok(bytes) = std::fs::read(path.path()) else { return Vec::new() };
+    let Ok(archive) = ArchiveFile::parse(&*bytes) else { return Vec::new() };
+    let above = named.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |at| &named[..=at]);
+    let from_archive =
+        |name: &[u8]| if name.starts_with(b"/") { name.to_vec() } else { [above, name].concat() };
+    archive.members().flatten().map(|member| from_archive(member.name())).collect()
 }
 
 /// The preprocessed source with the names of packed files in its line markers (`# 12 "/w/a.h" 1`) led to the bundle.

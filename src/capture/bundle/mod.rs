@@ -40,6 +40,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::toolchain::ask::{Manner, ask};
 use command::CallWords;
 use gather::Gathered;
+use opened::Watched;
 use pack::Pack;
 use script::Script;
 
@@ -77,6 +78,8 @@ pub struct Bundled {
     /// Whether it said here what the call says in its own tree now; `None` where that cannot be asked without changing
     /// the tree.
     pub same_words: Option<bool>,
+    /// Files of the build that the first form read at their places on this machine.
+    pub outside: Vec<Text>,
 }
 
 /// Makes a bundle of a call and writes it to `out`, a gzipped tar archive.
@@ -112,22 +115,31 @@ pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
             let tree = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
             let pack = Pack::new(gathered, &words, &texts(gathered, &[form]), &[], &record, &versions)?;
             pack.write_to(tree.path())?;
-            let said = output(Command::new("sh").arg(tree.path().join("run.sh")).current_dir("/"))?;
+            let run = || {
+                let mut run = Command::new("sh");
+                run.arg(tree.path().join("run.sh")).current_dir("/");
+                run
+            };
+            let said = if opened.is_some() { watched(run)? } else { output(&mut run())? };
             let same_words = reference.as_ref().map(|reference| same(&reference.stderr, &said.stderr));
-            tried.push(Tried { form, status: said.status, same_words });
+            let outside = gathered.of_build(said.opened.unwrap_or_default());
+            let outside = outside.filter(|path| !path.path().starts_with(tree.path())).collect();
+            tried.push(Tried { form, status: said.status, same_words, outside });
         }
         Ok(tried)
     };
-    let right = |tried: &Tried| Some(tried.status) == expected && tried.same_words != Some(false);
+    let worth = |tried: &Tried| {
+        (Some(tried.status) == expected, tried.same_words != Some(false), tried.outside.is_empty())
+    };
+    let right = |tried: &Tried| worth(tried) == (true, true, true);
     let mut tried = attempt(&gathered)?;
     if !gathered.precompiled.is_empty() && !tried.iter().any(right) {
         gathered = gathered.with_precompiled();
         tried = attempt(&gathered)?;
     }
     // The form that tells most of what the call told; between equals, the one that needs least.
-    let worth = |tried: &Tried| (Some(tried.status) == expected, tried.same_words != Some(false));
     tried.sort_by_key(|tried| std::cmp::Reverse(worth(tried)));
-    let Some(first) = tried.first().copied() else {
+    let Some(first) = tried.first().cloned() else {
         return Err(Error::failed(format!("call {} holds nothing that can be packed", call.id)));
     };
     let forms: Vec<Form> = tried.iter().map(|tried| tried.form).collect();
@@ -137,6 +149,7 @@ pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
         status: first.status,
         expected,
         same_words: first.same_words,
+        outside: first.outside,
     };
     let script = Script { call, rerun: &rerun, words: &words, gathered: &gathered };
     let readme = script.readme(&bundled);
@@ -145,11 +158,12 @@ pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
     Ok(bundled)
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Tried {
     form: Form,
     status: i32,
     same_words: Option<bool>,
+    outside: Vec<Text>,
 }
 
 /// How a call ended, as a shell says it. A call that went well only without `-Werror` failed as it was run.
@@ -181,21 +195,42 @@ fn reference(words: &CallWords) -> Result<Option<Said>> {
     }
     let elsewhere = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
     // What a script opens, its own libraries and settings, is no part of the build.
-    if !is_script(words.real.path())
-        && let Some(watched) = opened::watch(&mut words.elsewhere(elsewhere.path()))
-            .context("cannot watch", words.real.path())?
-    {
-        let opened = watched.opened.into_iter().filter(|path| !path.path().starts_with(elsewhere.path()));
-        let opened = Some(opened.collect());
-        return Ok(Some(Said { status: watched.status, stderr: watched.stderr, opened }));
+    let command = || words.elsewhere(elsewhere.path());
+    let mut said = if is_script(words.real.path()) { output(&mut command())? } else { watched(command)? };
+    // A linker tells what is wrong with its output by the name of that.
+    if let Some(output) = words.outputs.first() {
+        let out = elsewhere.path().join("out");
+        said.stderr = replaced(&said.stderr, out.as_os_str().as_encoded_bytes(), output.bytes());
     }
-    output(&mut words.elsewhere(elsewhere.path())).map(Some)
+    Ok(Some(said))
+}
+
+fn replaced(text: &[u8], this: &[u8], by: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut from = 0;
+    for at in memchr::memmem::find_iter(text, this) {
+        out.extend([&text[from..at], by].concat());
+        from = at + this.len();
+    }
+    out.extend_from_slice(&text[from..]);
+    out
 }
 
 fn is_script(program: &Path) -> bool {
     use std::io::Read;
     let mut start = [0; 2];
     std::fs::File::open(program).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"#!"
+}
+
+/// Runs a command that was made here, and sees what it opens, if that can be seen.
+fn watched(command: impl Fn() -> Command) -> Result<Said> {
+    match opened::watch(command()).context("cannot watch", command().get_program())? {
+        Some(watched) => {
+            let Watched { status, stderr, opened } = watched;
+            Ok(Said { status, stderr, opened: Some(opened) })
+        }
+        None => output(&mut command()),
+    }
 }
 
 /// Runs a command that was made here.

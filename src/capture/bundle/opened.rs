@@ -53,7 +53,7 @@ struct SyscallInfo {
 const ENTRY: u8 = 1;
 
 /// Runs a command to its end, with nothing to read. `None` if it cannot be watched, or not be started at all.
-pub(super) fn watch(command: &mut Command) -> io::Result<Option<Watched>> {
+pub(super) fn watch(mut command: Command) -> io::Result<Option<Watched>> {
     if MACHINE.is_none() {
         return Ok(None);
     }
@@ -100,6 +100,8 @@ impl Watched {
                     };
                     return Ok(());
                 }
+                // Its number may be given to another.
+                known.remove(&process);
                 continue;
             }
             let signal = libc::WSTOPSIG(status);
@@ -170,14 +172,14 @@ fn info(process: libc::pid_t) -> Option<SyscallInfo> {
 
 /// A string in the memory of a process.
 fn string(process: libc::pid_t, address: u64) -> Option<Vec<u8>> {
-    const PAGE: u64 = 4096;
+    const PAGE: usize = 4096;
     let memory = File::open(format!("/proc/{process}/mem")).ok()?;
     let mut text = Vec::new();
     let mut at = address;
     // Page by page, since the one behind the end of the string need not be there.
     while text.len() < usize::try_from(libc::PATH_MAX).ok()? {
-        let mut part = [0; PAGE as usize];
-        let rest = usize::try_from(PAGE - at % PAGE).ok()?;
+        let mut part = [0; PAGE];
+        let rest = PAGE - usize::try_from(at).ok()? % PAGE;
         let read = memory.read_at(&mut part[..rest], at).ok().filter(|read| *read > 0)?;
         if let Some(end) = part[..read].iter().position(|byte| *byte == 0) {
             text.extend_from_slice(&part[..end]);
@@ -190,10 +192,12 @@ fn string(process: libc::pid_t, address: u64) -> Option<Vec<u8>> {
 }
 
 /// A request without an address, and with a number for data.
-fn ptrace(request: libc::c_uint, process: libc::pid_t, data: libc::c_int) -> io::Result<libc::c_long> {
+fn ptrace(request: impl Into<i64>, process: libc::pid_t, data: libc::c_int) -> io::Result<libc::c_long> {
+    // Its type is one in glibc's part of `libc` and another in musl's.
+    let request = request.into().try_into().map_err(io::Error::other)?;
     // SAFETY: the requests made here take numbers, so that no memory is touched.
     let done = unsafe {
-        libc::ptrace(request as _, process, std::ptr::null_mut::<libc::c_void>(), libc::c_long::from(data))
+        libc::ptrace(request, process, std::ptr::null_mut::<libc::c_void>(), libc::c_long::from(data))
     };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(done) }
 }
@@ -208,8 +212,11 @@ mod tests {
         std::fs::write(folder.path().join("a"), "").expect("a file");
         std::fs::write(folder.path().join("b"), "").expect("a file");
         let mut command = Command::new("sh");
-        command.args(["-c", "cat a; (cd /; cat \"$0/b\") > new; cat none; kill -9 $$"]).arg(folder.path());
-        let watched = watch(command.current_dir(folder.path())).expect("a run").expect("ptrace");
+        command
+            .args(["-c", "cat a; (cd /; cat \"$0/b\") > new; cat none; kill -9 $$"])
+            .arg(folder.path())
+            .current_dir(folder.path());
+        let watched = watch(command).expect("a run").expect("ptrace");
         let seen = |name: &str| {
             watched.opened.contains(&Text::from(folder.path().join(name).as_os_str().as_encoded_bytes()))
         };

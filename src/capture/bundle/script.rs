@@ -1,5 +1,7 @@
 //! `run.sh`, which runs a bundle, and `README.md`, which tells what it is.
 
+use std::fmt::Write as _;
+
 use super::super::log::Call;
 use super::super::rerun::Rerun;
 use super::super::text::Text;
@@ -26,6 +28,8 @@ impl Script<'_> {
             self.call.id
         )
         .into_bytes();
+        // By itself first: quotes mean something else inside of `${…}`.
+        out.extend([&b"tool="[..], &self.words.real.shell(), b"\ntool=${TOOL:-$tool}\n"].concat());
         let folder = Text([b"root", self.rerun.folder.bytes()].concat()).shell();
         out.extend([&b"cd -- \"$here\"/"[..], &folder, b" || exit 125\n"].concat());
         out.extend(format!("unset {}\n", self.words.unset.join(" ")).bytes());
@@ -60,7 +64,7 @@ impl Script<'_> {
     fn command(&self, form: Form) -> Vec<Vec<u8>> {
         let relocate = |named: &Text| self.gathered.relocate_output(named, self.words);
         let mut out: Vec<_> =
-            std::iter::once(&self.words.real).chain(&self.words.lead).map(Text::shell).collect();
+            std::iter::once(b"\"$tool\"".to_vec()).chain(self.words.lead.iter().map(Text::shell)).collect();
         match form {
             Form::Files => out.extend(self.words.files(&relocate).iter().map(Text::shell)),
             Form::Preprocessed => {
@@ -87,12 +91,21 @@ impl Script<'_> {
             None => "for comparison",
         };
         let words = match bundled.same_words {
-            Some(true) => "What it writes to stderr is what the call writes in its own tree, byte for byte.",
-            Some(false) => {
-                "What it writes to stderr is not in every byte what the call writes in its own tree."
+            Some(true) => {
+                "What it writes to stderr is what the call writes in its own tree, but for names that the tool draws anew each time."
             }
+            Some(false) => "What it writes to stderr is **not** what the call writes in its own tree.",
             None => "What it writes to stderr was not compared.",
         };
+        let mut outside = String::new();
+        for file in &bundled.outside {
+            let file = quoted(file);
+            // Writing to a string cannot fail.
+            _ = writeln!(
+                outside,
+                "- It reads `{file}` where it was packed, and may do something else where that is not."
+            );
+        }
         let forms: String = bundled
             .forms
             .iter()
@@ -105,16 +118,17 @@ impl Script<'_> {
             .collect();
         format!(
             "# Call {}\n\n\
-             {} by {} in `{}`; then {then}.\n\n\
+             One call of a build, recorded by crosswheel: {} by {} in `{}`; then {then}.\n\n\
              `sh run.sh` runs it again, from any folder; its exit status is that of the tool. When this was packed it was {}: {verdict}.\n\
-             {words}\n\n{forms}\n\
+             {words}\n\n{forms}{outside}\n\
              | file | what it is |\n|---|---|\n\
              | `run.sh` | the command, with the variables that were recorded |\n\
              | `root/` | files of the build, each at its own path; the compiler's own are not packed |\n\
              | `unit.*` | the preprocessed source, if there is one |\n\
              | `versions.txt` | the tools, in their own words |\n\
              | `record.jsonl` | what was recorded of the call; `crosswheel log show {} record.jsonl` reads it |\n\n\
-             The tool runs by the path that it had: `{}`.\n",
+             The tool runs by the path that it had, `{}`; `TOOL=/path/of/another sh run.sh` takes another one.\n\n\
+             Look through it before you give it away: it holds sources of the build, names of folders, and the variables in `run.sh`.\n",
             call.id,
             call.kind.name(),
             call.tool,

@@ -50,6 +50,14 @@ fn headers(log: &Log, call: &Call, args: &[Vec<u8>]) -> Vec<Vec<u8>> {
                 (file, after)
             }
             [pch, file, after @ ..] if pch == b"-include-pch" => (file, after),
+            // The driver's own option, which a preprocessed source does without.
+            [x, include, y, file, after @ ..]
+                if x == b"-Xclang" && include == b"-include" && y == b"-Xclang" =>
+            {
+                out.extend([include.clone(), file.clone()]);
+                rest = after;
+                continue;
+            }
             _ => {
                 out.push(word.clone());
                 rest = behind;

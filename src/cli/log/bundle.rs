@@ -46,6 +46,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         if let Some(same) = bundled.same_words {
             json.number("same_stderr", same);
         }
+        json.list("outside", &bundled.outside);
         json.close('}');
         let text = json.done();
         out::print(|to| to.write_all(&text))?;
@@ -71,6 +72,14 @@ fn warnings(bundled: &Bundled) -> Vec<String> {
     }
     if bundled.same_words == Some(false) {
         all.push("what it writes to stderr is not in every byte what the call writes".to_owned());
+    }
+    if let Some(file) = bundled.outside.first() {
+        let others = match bundled.outside.len() {
+            1 => String::new(),
+            more => format!(" (and {} more)", more - 1),
+        };
+        let file = file.quoted();
+        all.push(format!("it reads {file}{others} on this machine, to which a file that is packed leads"));
     }
     all
 }

@@ -40,6 +40,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let which = if args.original { Which::Original } else { Which::AsRun };
     let rerun = Rerun::of(&log, call, which)?;
     if args.shell || args.json {
+        // What is printed is of use if its tree is at its place; that it is gone may be known.
+        if let Err(error) = rerun.prepare(&log, call) {
+            out::warn(&error.message);
+        }
         let text = if args.json { json(&rerun) } else { shell(&rerun) };
         out::print(|to| to.write_all(&text))?;
         return Ok(ExitCode::SUCCESS);
@@ -70,10 +74,17 @@ fn again(log: &Log, call: &Call, rerun: &Rerun) -> Result<ExitCode> {
 
 /// `cd FOLDER && VARIABLES COMMAND`; response files that are gone are read in.
 fn shell(rerun: &Rerun) -> Vec<u8> {
-    // A terminal is sent no control characters; a file gets what every shell reads.
+    // Every shell reads it, unless that would send control characters to a terminal.
     let terminal = std::io::stdout().is_terminal();
-    let quoted = |text: &Text| if terminal { text.quoted().into_bytes() } else { text.shell() };
+    let control = |text: &Text| text.lossy().contains(|c: char| c.is_control() || c == '\u{fffd}');
+    let quoted =
+        |text: &Text| if terminal && control(text) { text.quoted().into_bytes() } else { text.shell() };
     let mut line = [b"cd ", &*quoted(&rerun.folder), b" &&"].concat();
+    let unset: Vec<_> = rerun.unset.iter().filter(|name| std::env::var_os(name).is_some()).collect();
+    if !unset.is_empty() {
+        line.extend_from_slice(b" env");
+        line.extend(unset.iter().flat_map(|name| [b" -u ", name.as_bytes()].concat()));
+    }
     for (name, value) in &rerun.set {
         line.extend([b" ", name.as_bytes(), b"=", &*quoted(value)].concat());
     }

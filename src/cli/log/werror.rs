@@ -23,9 +23,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// The policy whose builds have something to report.
-const DEMOTE: &str = "demote";
-
 /// How many calls are named on a line.
 const NAMED: usize = 3;
 
@@ -35,9 +32,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
     let (mut passed, mut stopped) = (Vec::new(), Vec::new());
     for warning in warnings::all(&log)?.into_iter().filter(|warning| !warning.error) {
         match warning.passed {
-            Passed::Demoted => passed.push(warning),
+            Passed::Demoted | Passed::Dropped => passed.push(warning),
             Passed::Failed => stopped.push(warning),
-            Passed::Warned | Passed::Dropped => {}
+            Passed::Warned => {}
         }
     }
     if args.json {
@@ -72,7 +69,14 @@ fn list(log: &Log, warnings: &[Warning]) -> Vec<Value> {
 fn report(to: &mut dyn Write, log: &Log, passed: &[Warning], stopped: &[Warning]) -> io::Result<()> {
     if passed.is_empty() && stopped.is_empty() {
         return match log.session.werror.as_str() {
-            DEMOTE => writeln!(to, "no call failed under -Werror"),
+            "demote" => writeln!(to, "no call failed under -Werror"),
+            "drop" if warnings::output(log).is_none() => {
+                writeln!(
+                    to,
+                    "not known: under `drop` no call fails by a warning, and what the build printed was not kept"
+                )
+            }
+            "drop" => writeln!(to, "no warning would have been an error"),
             policy => writeln!(to, "nothing was demoted: the policy on -Werror was `{policy}`"),
         };
     }
