@@ -25,6 +25,13 @@ static RUNNING: AtomicI32 = AtomicI32::new(0);
 /// A signal that came while the command was starting and could not be sent on yet; 0 if none did.
 static EARLY: AtomicI32 = AtomicI32::new(0);
 
+/// Makes sure that the ends of children can be waited for: a caller that ignores SIGCHLD hands that on to all that it
+/// starts, and the kernel then throws their statuses away. To be called before anything is started.
+pub fn expect_children() {
+    // SAFETY: a plain call; no handler is set.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 /// Runs a command to its end, with these variables set or taken away, in a namespace if one is given.
 pub fn run(
     command: &[OsString],

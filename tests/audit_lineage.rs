@@ -1,4 +1,4 @@
-//! What is in a wheel is traced back to its compiles: five ways round the shim are found, and what real build
+//! What is in a wheel is traced back to its compiles: the ways round the shim are found, and what real build
 //! systems do to objects on their way is not taken for one.
 
 #[path = "build_support/mod.rs"]
@@ -28,7 +28,7 @@ fn ahead(folder: &Path, script: &str) {
 const MORE: &str = "int more(int x) { return 2 * x; }\n";
 
 #[test]
-fn five_ways_round_the_shim_are_found() {
+fn ways_round_the_shim_are_found() {
     let build = "cc -c -fPIC ext.c && ";
     for (what, before, commands, members, says) in [
         (
@@ -67,6 +67,20 @@ fn five_ways_round_the_shim_are_found() {
             "libmore.a (taken in by call ",
         ),
         (
+            "an archive that the linker alone is told of",
+            "gcc -c -fPIC more.c && ar rc libmore.a more.o && rm more.o",
+            "cc -shared ext.o -Wl,-L.,--whole-archive,-lmore,--no-whole-archive -o ext.so",
+            &["ext.so"],
+            "libmore.a (taken in by call ",
+        ),
+        (
+            "an object in a list that the linker reads",
+            "gcc -c -fPIC more.c && echo more.o > objs",
+            "cc -shared ext.o -Wl,@objs -o ext.so",
+            &["ext.so"],
+            "more.o (taken in by call ",
+        ),
+        (
             "an object that was compiled before the shim was there",
             "gcc -c -fPIC more.c",
             "cc -shared ext.o more.o -o ext.so",
@@ -94,6 +108,40 @@ fn five_ways_round_the_shim_are_found() {
         let audit = audit.expect("it starts");
         assert_eq!(audit.status.code(), Some(1), "{what}: {audit:?}");
     }
+}
+
+#[test]
+fn a_compiler_that_nobody_knows_is_not_hidden_by_the_cache_that_runs_it() {
+    let home = Home::new();
+    let commands = "cc -c -fPIC ext.c && mkdir sdk && ln -s /usr/bin/gcc sdk/other-cc && \
+                    CCACHE_DIR=$PWD/cache ccache $PWD/sdk/other-cc -c -fPIC more.c -o more.o && cc -shared ext.o more.o -o ext.so";
+    home.package("pkg", &by(commands, &["ext.so"]));
+    home.write("pkg/more.c", MORE);
+    let ran = home.build(&["./pkg", "--family", "x86-64-v3", "--out", "out"]).fails(1);
+    let told = format!("{}{}", ran.out, ran.err);
+    assert!(told.contains("more.o (taken in by call ") && told.contains("--rule unknown-compiler"), "{told}");
+    let listed = home.crosswheel(&["log", "ls", "out", "--rule", "unknown-compiler"]).output();
+    let listed = String::from_utf8(listed.expect("it starts").stdout).expect("text");
+    assert_eq!(listed.matches("ccache").count(), 1, "{listed}");
+}
+
+#[test]
+fn a_compiler_that_cannot_be_read_is_noted() {
+    let home = Home::new();
+    let tool = home.write(
+        "tools/c99",
+        "#!/bin/sh\n[ \"$1\" = --version ] && { echo Portable C Compiler 1.2; exit; }\nexec /usr/bin/gcc \"$@\"\n",
+    );
+    ahead(tool.parent().expect("a folder"), "chmod +x c99");
+    let commands = "cc -c -fPIC ext.c && c99 -c -fPIC more.c -o more.o && cc -shared ext.o more.o -o ext.so";
+    home.package("pkg", &by(commands, &["ext.so"]));
+    home.write("pkg/more.c", MORE);
+    let path =
+        format!("{}:{}", tool.parent().expect("a folder").display(), std::env::var("PATH").expect("a PATH"));
+    let mut build = home.crosswheel(&["build", "./pkg", "--family", "x86-64-v3", "--out", "out"]);
+    let ran = build.env("PATH", path).output().expect("it starts");
+    let told = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() && told.contains("c99's more.o [foreign-compiler]"), "{told}");
 }
 
 #[test]

@@ -36,8 +36,10 @@ const TOOLS: &[&str] = &[
     "gfortran",
     "hipcc",
     "ld",
+    "objcopy",
     "ranlib",
     "sccache",
+    "strip",
     "x86_64-linux-gnu-gcc",
     "x86_64-linux-gnu-gcc-ar",
 ];
@@ -149,6 +151,8 @@ impl Workshop {
             fs::write(&path, format!("#!/bin/sh\nis='{tool}'\n. '{}'\n", fake.display())).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
+        // Another way to the same tools, as /bin is to those of /usr/bin.
+        std::os::unix::fs::symlink("real", shop.at("linked")).unwrap();
         shop
     }
 

@@ -168,6 +168,27 @@ fn a_headers_warning_seen_in_many_units_is_one_with_all_their_calls() {
 }
 
 #[test]
+fn where_compilers_write_at_once_no_call_is_left_out_that_may_have_said_it() {
+    let record = compile(compile(Record::new(), "01", "a.c", "a.o"), "02", "b.c", "b.o");
+    let record = compile(record, "03", "c.c", "c.o");
+    let (at, y) =
+        (|source: &str| format!("In file included from {source}:1:\n"), "y.h:7:1: warning: odd [-Wodd]\n");
+    // GCC writes the line ahead and the diagnostic one after the other, each whole.
+    let mixed = at("a.c") + &at("b.c") + y;
+    assert_eq!(told(&log(&record, &mixed)), ["/w/src/y.h:7 01+02 2x Warned"]);
+    let between = at("a.c") + "b.c:3:5: warning: odd [-Wodd]\n" + y;
+    assert_eq!(told(&log(&record, &between)), ["/w/src/b.c:3 02 1x Warned", "/w/src/y.h:7 01 1x Warned"]);
+    let functions = "a.c: In function 'f':\nb.c: In function 'g':\na.c:3:5: warning: odd [-Wodd]\nb.c:3:5: warning: odd [-Wodd]\n";
+    let after = functions.to_owned() + &at("c.c") + y;
+    assert_eq!(told(&log(&record, &after))[2], "/w/src/y.h:7 03 1x Warned");
+    // One after the other, each is its own; clang announces notes too.
+    let noted = at("a.c") + "y.h:2:1: note: expanded from macro\n" + &at("c.c") + y;
+    assert_eq!(told(&log(&record, &noted)), ["/w/src/y.h:7 03 1x Warned"]);
+    let whole = "a.c: In function 'f':\na.c:3:5: warning: odd [-Wodd]\n".to_owned() + &at("b.c") + y;
+    assert_eq!(told(&log(&record, &whole)), ["/w/src/a.c:3 01 1x Warned", "/w/src/y.h:7 02 1x Warned"]);
+}
+
+#[test]
 fn of_two_compiles_of_a_source_the_one_is_meant_that_the_build_named_last() {
     let record = compile(compile(Record::new(), "01", "a.c", ".libs/a.o"), "02", "a.c", "a.o");
     let warning = "a.c:1:1: warning: odd [-Wodd]\n";
@@ -175,7 +196,25 @@ fn of_two_compiles_of_a_source_the_one_is_meant_that_the_build_named_last() {
     assert_eq!(told(&log(&record, &first)), ["/w/src/a.c:1 01 1x Warned"]);
     let ninja = format!("[1/2] Compiling C object a.o\n{warning}");
     assert_eq!(told(&log(&record, &ninja)), ["/w/src/a.c:1 02 1x Warned"]);
-    assert_eq!(told(&log(&record, warning)), ["/w/src/a.c:1 01+02 2x Warned"]);
+    // Which of them is meant is not known; it was given once.
+    assert_eq!(told(&log(&record, warning)), ["/w/src/a.c:1 01+02 1x Warned"]);
+}
+
+#[test]
+fn of_sources_of_one_name_that_is_meant_whose_folder_make_is_in() {
+    let unit = |folder: &str| json!({"cwd": folder, "in": ["util.c"], "out": ["util.o"]});
+    let record =
+        Record::new().call("01", &unit("/w/lib"), &json!({})).call("02", &unit("/w/src"), &json!({}));
+    let warning = "util.c:1:1: warning: odd [-Wodd]\n";
+    let inside = |folder: &str| {
+        let say = |what: &str| format!("make[1]: {what} directory '{folder}'\n");
+        say("Entering") + "cc -c util.c -o util.o\n" + warning + &say("Leaving")
+    };
+    let output = inside("/w/src") + &inside("/w/lib");
+    let expected = ["/w/lib/util.c:1 01 1x Warned", "/w/src/util.c:1 02 1x Warned"];
+    assert_eq!(told(&log(&record, &output)), expected);
+    // Where nobody says, no folder is guessed.
+    assert_eq!(told(&log(&record, warning)), ["util.c:1 01+02 1x Warned"]);
 }
 
 #[test]
@@ -329,7 +368,11 @@ fn sarif_names_rule_place_call_and_policy() {
     let shop = demoted();
     let done = shop.done(SYSTEM, &["log", "export", "--format", "sarif"]);
     // `run` keeps no output, and a partial answer says so.
-    assert!(said(&done).contains("there is no backend.log"), "{}", said(&done));
+    assert!(
+        said(&done).contains("was not kept") && said(&done).contains("--printed FILE"),
+        "{}",
+        said(&done)
+    );
     let sarif: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(sarif["version"], "2.1.0");
     let run = &sarif["runs"][0];
@@ -344,7 +387,11 @@ fn sarif_names_rule_place_call_and_policy() {
             (&json!("warning"), &json!("demote"))
         );
         let place = &result["locations"][0]["physicalLocation"];
-        assert!(place["artifactLocation"]["uri"].as_str().unwrap().starts_with("file:///"), "{place}");
+        let artifact = &place["artifactLocation"];
+        assert!(["a.c", "x.h"].contains(&artifact["uri"].as_str().unwrap()), "{place}");
+        let base =
+            run["originalUriBaseIds"][artifact["uriBaseId"].as_str().unwrap()]["uri"].as_str().unwrap();
+        assert_eq!(base, format!("file://{}/", shop.at("").canonicalize().unwrap().display()));
         assert!(
             place["region"]["startLine"].as_u64().unwrap() > 0 && place["region"]["startColumn"].is_u64(),
             "{place}"
@@ -367,5 +414,57 @@ fn an_error_is_an_error_in_sarif_and_one_about_the_command_line_has_no_place() {
     assert_eq!((&results[0]["ruleId"], results[0].get("locations")), (&json!("-Wodd"), None));
     assert_eq!((&results[1]["level"], &results[1]["ruleId"]), (&json!("error"), &json!("error")));
     let place = &results[1]["locations"][0]["physicalLocation"];
-    assert_eq!(place["artifactLocation"]["uri"], "file:///w/src/a%20b.c");
+    assert_eq!(place["artifactLocation"], json!({"uri": "a%20b.c", "uriBaseId": "%SRCROOT%"}));
+}
+
+#[test]
+fn sarif_names_files_from_the_folder_that_holds_all_sources() {
+    let unit = |folder: &str, source: &str| json!({"cwd": folder, "in": [source], "out": ["x.o"]});
+    let of = |record: &Record, output: &str| -> Value {
+        let sarif: Value = serde_json::from_str(&sarif::render(&log(record, output)).unwrap()).unwrap();
+        sarif["runs"][0].clone()
+    };
+    let record = Record::new()
+        .call("01", &unit("/w/tree one/build", "../src/a.c"), &json!({}))
+        // A probe is made anywhere.
+        .call("02", &json!({"cwd": "/tmp/x", "in": ["conftest.c"], "probe": "conftest"}), &json!({}));
+    let run =
+        of(&record, "../src/a.c:1:1: warning: odd [-Wodd]\n/usr/include/b.h:1:1: warning: odd [-Wodd]\n");
+    assert_eq!(run["originalUriBaseIds"], json!({"%SRCROOT%": {"uri": "file:///w/tree%20one/"}}));
+    let places: Vec<&Value> = (0..2)
+        .map(|at| &run["results"][at]["locations"][0]["physicalLocation"]["artifactLocation"])
+        .collect();
+    let inside = json!({"uri": "src/a.c", "uriBaseId": "%SRCROOT%"});
+    assert_eq!(places, [&json!({"uri": "file:///usr/include/b.h"}), &inside]);
+
+    // Folders with nothing in common have no base.
+    let record = record.call("03", &unit("/elsewhere", "b.c"), &json!({}));
+    let run = of(&record, "../src/a.c:1:1: warning: odd [-Wodd]\n");
+    assert_eq!(run.get("originalUriBaseIds"), None);
+    let artifact = &run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!(artifact, &json!({"uri": "file:///w/tree%20one/src/a.c"}));
+}
+
+#[test]
+fn what_a_build_by_hand_printed_can_be_named() {
+    let home = tempfile::tempdir().unwrap();
+    compile(Record::new(), "01", "a.c", "a.o").write(home.path());
+    std::fs::write(home.path().join("out.txt"), "a.c:1:1: warning: odd [-Wodd]\n").unwrap();
+    let export = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crosswheel"));
+        command.args(["log", "export", "."]).args(more).current_dir(home.path());
+        command.output().unwrap()
+    };
+    let done = export(&["--format", "sarif", "--printed", "out.txt"]);
+    assert!(done.status.success() && done.stderr.is_empty(), "{}", said(&done));
+    let sarif: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(sarif["runs"][0]["results"][0]["ruleId"], "-Wodd");
+    let page = export(&["--format", "html", "--printed", "out.txt"]);
+    assert!(String::from_utf8(page.stdout).unwrap().contains("\"-Wodd\""));
+    for wrong in
+        [["--format", "sarif", "--printed", "none"], ["--format", "perfetto", "--printed", "out.txt"]]
+    {
+        let done = export(&wrong);
+        assert!(!done.status.success() && done.stdout.is_empty(), "{wrong:?}: {}", said(&done));
+    }
 }

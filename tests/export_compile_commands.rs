@@ -81,6 +81,11 @@ fn options_that_write_a_file_of_dependencies_are_left_out() {
         arguments(&exported(&compile(Record::new(), line), &[])),
         ["/usr/bin/gcc -c a.c -o a.o -Mfoo"]
     );
+    let line = "cc -Wp,-MMD,a.d -Wp,-DA,-MD,a.d,-MP,-DB -c a.c -o a.o";
+    assert_eq!(
+        arguments(&exported(&compile(Record::new(), line), &[])),
+        ["/usr/bin/gcc -Wp,-DA,-DB -c a.c -o a.o"]
+    );
 }
 
 #[test]
@@ -128,6 +133,39 @@ fn a_compile_that_cannot_be_described_is_left_out_and_told() {
         let told = said(&output);
         assert!(told.contains("1 compile left out: ") && told.contains(why), "{told}");
     }
+}
+
+#[test]
+fn that_no_source_is_there_any_more_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().to_str().unwrap();
+    Record::new().call("01", &json!({"cwd": folder}), &json!({})).write(home.path());
+    let told = said(&export(home.path(), &[]));
+    assert!(told.contains("no source of this build is there") && told.contains("--keep"), "{told}");
+    std::fs::write(home.path().join("a.c"), "").unwrap();
+    assert_eq!(said(&export(home.path(), &[])), "");
+}
+
+#[test]
+fn a_tree_that_a_build_has_set_aside_is_put_back() {
+    let home = tempfile::tempdir().unwrap();
+    let kept = |name: &str| home.path().join("xw-abcdef").join(name);
+    std::fs::create_dir_all(kept("src.x86-64-v3/demo")).unwrap();
+    std::fs::write(kept("src.x86-64-v3/demo/a.c"), "").unwrap();
+    std::fs::create_dir(kept("src")).unwrap();
+    Record::new().call("01", &json!({"cwd": kept("src/demo")}), &json!({})).write(home.path());
+    let output = export(home.path(), &[]);
+    assert_eq!(said(&output), "");
+    let entries: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(Path::new(entries[0]["file"].as_str().unwrap()).is_file(), "{entries}");
+
+    // If it was not kept, and another one is there, that is told, and the entries stand all the same.
+    std::fs::remove_file(kept("src")).unwrap();
+    std::fs::rename(kept("src.x86-64-v3"), kept("src.host")).unwrap();
+    std::os::unix::fs::symlink("src.host", kept("src")).unwrap();
+    let output = export(home.path(), &[]);
+    assert!(said(&output).contains("the tree of another family"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]

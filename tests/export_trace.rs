@@ -202,6 +202,19 @@ fn what_clang_traces_lies_in_the_lane_of_its_compile() {
 }
 
 #[test]
+fn each_source_of_a_call_has_times_of_its_own() {
+    let shop = Shop::new();
+    for name in ["a.cpp", "b.cpp"] {
+        std::fs::write(shop.at(name), "int f() { return 1; }\n").unwrap();
+    }
+    let script = "clang++ -ftime-trace -ftime-trace-granularity=0 -c a.cpp b.cpp";
+    shop.done(SYSTEM, &["run", "--quiet", "--family", "host", "--", "sh", "-ec", script]);
+    let done = shop.done(SYSTEM, &["log", "export", "--format", "perfetto"]);
+    let events = checked(&String::from_utf8(done.stdout).unwrap());
+    assert_eq!(slices(&events).iter().filter(|event| event["name"] == "ExecuteCompiler").count(), 2);
+}
+
+#[test]
 fn python_reads_the_trace_as_json() {
     let home = tempfile::tempdir().unwrap();
     let evil = json!({"in": ["</script>\u{1b}\"\\.c"], "out": ["é.o"]});

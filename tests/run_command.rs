@@ -146,6 +146,42 @@ fn a_signal_that_the_caller_ignores_stays_ignored() {
 }
 
 #[test]
+fn a_caller_that_ignores_the_ends_of_children_still_learns_what_the_compiler_said() {
+    let shop = Shop::new();
+    std::fs::write(shop.at("a.c"), "#error no\n").expect("a source");
+    let mut command = shop.command(SYSTEM, &["run", "--family", "host", "--", "cc", "-c", "a.c"]);
+    // SAFETY: `signal` is allowed between fork and exec, and only changes the child.
+    unsafe {
+        command.pre_exec(|| {
+            libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+            Ok(())
+        });
+    }
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!said(&output).contains("SIGCHLD"), "{}", said(&output));
+    assert_eq!(record(&shop.at(".crosswheel/host/record.jsonl")).last().expect("a line")["exit"], 1);
+}
+
+#[test]
+fn a_record_that_grows_over_the_limit_of_file_sizes_does_not_touch_the_build() {
+    let shop = Shop::new();
+    std::fs::write(shop.at("a.c"), "int a;\n").expect("a source");
+    // Thirty lines of 100 kB, where 2 MiB are allowed: in blocks of 512 bytes, as dash counts.
+    let script = "for n in 1 2 3 4 5 6 7 8 9 10; do \
+                  for m in 1 2 3; do cc -c a.c -DA=$(head -c 100000 /dev/zero | tr '\\0' x) || exit 9; done; done";
+    let crosswheel = shop.command(SYSTEM, &[]);
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", r#"ulimit -f 4096; exec "$0" run --family host -- sh -c "$1""#]);
+    command.arg(crosswheel.get_program()).arg(script);
+    command.current_dir(shop.at("")).env_clear();
+    command.envs(crosswheel.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("could not be"), "{}", said(&output));
+}
+
+#[test]
 fn what_the_called_tools_cannot_do_is_told_at_the_end_and_of_no_other() {
     let shop = Shop::new();
     shop.gcc("a/gcc", "x86_64-linux-gnu");

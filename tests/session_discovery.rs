@@ -137,6 +137,26 @@ fn a_cache_under_a_compilers_name_is_seen_through() {
 }
 
 #[test]
+fn a_second_cache_behind_the_first_is_left_out_and_said_once() {
+    let shop = Shop::new();
+    shop.program("real/ccache", CACHE);
+    shop.program("real/distcc", "\x7fELF of another kind");
+    for name in ["gcc", "g++"] {
+        shop.gcc(&format!("real/{name}"), X86);
+        for (cache, folder) in [("ccache", "one"), ("ccache", "two"), ("distcc", "three")] {
+            shop.link(&format!("../real/{cache}"), &format!("{folder}/{name}"));
+        }
+    }
+    let path = |folders: &[&str]| folders.iter().map(|at| shop.text(at)).collect::<Vec<_>>().join(":");
+    let made = shop.session(&path(&["one", "two", "three", "real"]));
+    assert_eq!(made.tool("gcc")["launcher"], shop.text("real/ccache"));
+    assert_eq!(made.warnings.matches("stands behind").count(), 1, "{}", made.warnings);
+    assert!(made.warnings.contains("CCACHE_PREFIX=distcc"), "{}", made.warnings);
+    let made = shop.session(&path(&["one", "two", "real"]));
+    assert!(!made.warnings.contains("stands behind"), "the same one twice: {}", made.warnings);
+}
+
+#[test]
 fn a_cache_without_a_compiler_behind_it_is_left_out_and_said() {
     for (how, make) in masquerades() {
         let shop = Shop::new();

@@ -112,7 +112,7 @@ fn a_level_is_put_in_before_and_the_marker_at_links_alone() {
         let [marker] = injected(&profile, "isa-marker")[..] else { panic!("one isa-marker") };
         assert_eq!(texts(&marker.flags), [format!("-Wl,-z,{name}")]);
         assert_eq!((marker.kinds, marker.languages), (Kinds::of(&[Kind::Link]), Languages::NONE));
-        assert_eq!((marker.probes, marker.unless), (false, Some(Effect::OtherLinker)));
+        assert_eq!((marker.probes, marker.unless), (false, Some(Effect::Unmarked)));
     }
 }
 

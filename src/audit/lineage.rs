@@ -28,8 +28,8 @@ pub(super) enum Part<'l> {
     ReadyMade(PathBuf, &'l Call),
     /// It came ready-made with a dependency or the system.
     Dependency(PathBuf),
-    /// A compiler made it that makes its own objects.
-    Foreign(PathBuf, &'static str),
+    /// A compiler made it that makes its own objects, or that the shim cannot read.
+    Foreign(PathBuf, &'l str),
     /// Perhaps a copy of what this call made, which is known by its name alone.
     Named(PathBuf, &'l Call),
     /// It is not what this call made: it was changed or replaced by the time of the link.
@@ -49,7 +49,7 @@ const INSTALLED: &[&str] = &["/site-packages/", "/dist-packages/"];
 const OBJECTS: &[&str] = &["o", "obj", "os", "lo", "a", "lib", "rlib"];
 
 /// Which call made which file.
-pub(super) struct Lineage<'l> {
+pub(crate) struct Lineage<'l> {
     log: &'l Log,
     /// Calls that made a file at this path, by their start.
     makers: HashMap<PathBuf, Vec<&'l Call>>,
@@ -65,6 +65,8 @@ pub(super) struct Lineage<'l> {
     sizes: HashMap<PathBuf, HashSet<u64>>,
     /// Archives that were unpacked, by the folder into which.
     unpacked: HashMap<PathBuf, Vec<&'l Call>>,
+    /// Names of compilers. A call of one whose kind is not known is of a compiler that the shim cannot read.
+    compilers: HashSet<&'l str>,
 }
 
 /// A file as a call took it in.
@@ -74,7 +76,7 @@ struct Input {
 }
 
 impl<'l> Lineage<'l> {
-    pub(super) fn new(log: &'l Log) -> Self {
+    pub(crate) fn new(log: &'l Log) -> Self {
         let mut lineage = Self {
             log,
             makers: HashMap::new(),
@@ -84,14 +86,9 @@ impl<'l> Lineage<'l> {
             names: HashMap::new(),
             sizes: HashMap::new(),
             unpacked: HashMap::new(),
+            compilers: named(log, |role| matches!(role, Role::Cc | Role::Cxx | Role::Fortran | Role::Hip)),
         };
-        let archivers: HashSet<&str> = log
-            .session
-            .tools
-            .iter()
-            .filter(|tool| tool.role == Some(Role::Ar))
-            .map(|tool| tool.name.as_str())
-            .collect();
+        let archivers = named(log, |role| role == Role::Ar);
         for call in log.calls.iter().filter(|call| call.outcome() == Outcome::Succeeded) {
             if call.kind == Kind::Other && archivers.contains(call.tool.as_str()) {
                 let folder = call.resolve(&Text::from("."));
@@ -165,6 +162,16 @@ impl<'l> Lineage<'l> {
         sized
     }
 
+    /// The call that made a file which has another name by now, or that unpacked it from an archive.
+    pub(crate) fn elsewhere(&self, path: PathBuf, seen: Option<Stamp>, user: &Call) -> Option<&'l Call> {
+        if !is_object(&path) {
+            return None;
+        }
+        let unpacked = path.parent().and_then(|folder| self.unpacked.get(folder));
+        let unpacked = unpacked.and_then(|calls| calls.iter().rev().find(|call| call.start < user.start));
+        unpacked.copied().or_else(|| self.renamed(&Input { path, seen }, user.start))
+    }
+
     fn makes(&self, call: &Call, path: &Path) -> bool {
         self.makers.get(path).is_some_and(|makers| makers.iter().any(|maker| maker.id == call.id))
     }
@@ -207,6 +214,12 @@ fn inputs(call: &Call, detail: &Detail) -> Vec<Input> {
     named.chain(found).collect()
 }
 
+/// Names of the tools that have such a role.
+fn named(log: &Log, is: impl Fn(Role) -> bool) -> HashSet<&str> {
+    let tools = log.session.tools.iter().filter(|tool| tool.role.is_some_and(&is));
+    tools.map(|tool| tool.name.as_str()).collect()
+}
+
 /// Follows a link back.
 struct Walk<'w, 'l> {
     lineage: &'w Lineage<'l>,
@@ -224,6 +237,10 @@ impl<'l> Walk<'_, 'l> {
             return self.parts.push(Part::Unseen(made, call));
         }
         let Ok(detail) = self.lineage.log.detail(call) else { return };
+        if call.kind == Kind::Other && self.lineage.compilers.contains(call.tool.as_str()) {
+            let made = call.outputs.first().map_or_else(PathBuf::new, |output| call.resolve(output));
+            return self.parts.push(Part::Foreign(made, &call.tool));
+        }
         if matches!(call.kind, Kind::Compile | Kind::Assemble) || !detail.lang.is_empty() {
             self.parts.push(Part::Compiled(call));
         }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`finding`] | what can be found, and how grave it is |
 //! | [`expect`] | what a wheel of a family must be |
+//! | [`content`] | the same asked of one file, or of some members of a wheel |
 //! | [`trace`] | which call made a file, and why none did |
 //! | [`lineage`] | what a linked file is made of, back to its compiles |
 //! | [`parts`] | what to say of these parts |
@@ -26,14 +27,16 @@ use crate::error::{Error, IoContext, Result};
 use crate::toolchain::Toolchains;
 use crate::wasm;
 
+mod content;
 pub mod expect;
 pub mod finding;
-mod lineage;
+pub(crate) mod lineage;
 mod member;
 mod parts;
 mod trace;
 mod unseen;
 
+pub use content::{Made, maker, members};
 pub use expect::Expected;
 pub use finding::{Checked, Code, Evidence, Finding, Report, Severity};
 

@@ -101,7 +101,8 @@ fn say(code: Code, named: &[String]) -> Said {
         Code::ReadyMade => (
             format!("holds what no recorded call made: {list}"),
             "it lay ready-made in the source, or was compiled before the shim was set up, or by a compiler's absolute \
-             path; begin with an empty build folder, and let the build compile it by name",
+             path (behind a cache: `crosswheel log ls --rule unknown-compiler`); begin with an empty build folder, and \
+             let the build compile it by name",
         ),
         Code::LowerLevel => (
             format!("holds code below the family's level: {list}"),
@@ -114,7 +115,7 @@ fn say(code: Code, named: &[String]) -> Said {
         ),
         Code::ForeignCompiler => (
             format!("holds code of a compiler that is not told the family's level: {list}"),
-            "tell it yourself: RUSTFLAGS=-Ctarget-cpu=x86-64-v3 for rustc, GOAMD64=v3 for Go",
+            "tell it yourself (RUSTFLAGS=-Ctarget-cpu=x86-64-v3 for rustc, GOAMD64=v3 for Go), or let gcc or clang build it",
         ),
         Code::UntracedObject => (
             format!("was linked from what is known by its name alone: {list}"),

@@ -35,6 +35,16 @@ impl Comparison<'_> {
     }
 }
 
+impl Comparison<'_> {
+    /// A file of the first build (0) or the second (1) as seen from its root.
+    #[must_use]
+    pub fn shown(&self, side: usize, call: &Call, named: &Text) -> Text {
+        let path = call.resolve(named);
+        let seen = path.strip_prefix(&self.roots[side]).unwrap_or(&path);
+        if named.bytes() == b"-" { named.clone() } else { Text::from(seen.as_os_str().as_encoded_bytes()) }
+    }
+}
+
 /// A call that both builds made.
 #[derive(Debug)]
 pub struct Changed<'l> {

@@ -143,6 +143,23 @@ impl Log {
         let mut line = vec![0; length];
         self.file.read_exact_at(&mut line, at).context("cannot read the record", &self.path)?;
         line.truncate(line.trim_ascii_end().len());
-        Ok(line)
+        Ok(valid(line))
     }
+}
+
+/// A line that is UTF-8: bytes that are not, which no shim writes and a bad disk may, become lone surrogates as they are written
+/// elsewhere.
+fn valid(line: Vec<u8>) -> Vec<u8> {
+    let line = match String::from_utf8(line) {
+        Ok(line) => return line.into_bytes(),
+        Err(error) => error.into_bytes(),
+    };
+    let mut out = Vec::with_capacity(line.len() + 16);
+    for chunk in line.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        for byte in chunk.invalid() {
+            out.extend_from_slice(format!("\\udc{byte:02x}").as_bytes());
+        }
+    }
+    out
 }

@@ -41,6 +41,10 @@ pub enum Context {
     Included(Vec<u8>),
     /// `a.c: In function 'f':`
     Within(Vec<u8>),
+    /// `make[1]: Entering directory '/w/sub'`
+    Entering(Vec<u8>),
+    /// `make[1]: Leaving directory '/w/sub'`
+    Leaving(Vec<u8>),
 }
 
 /// Reads a line as a diagnostic. Notes belong to the one ahead of them, and are none of their own.
@@ -205,9 +209,23 @@ pub fn context(line: &[u8]) -> Option<Context> {
         let (file, line, _) = place(included);
         return line.map(|_| Context::Included(file.to_vec()));
     }
+    if let Some(message) = trimmed.strip_suffix(b"'") {
+        return make(message);
+    }
     let head = trimmed.strip_suffix(b":")?;
     let at = find(head, b": In ").or_else(|| find(head, b": At "))?;
     Some(Context::Within(head[..at].to_vec()))
+}
+
+/// What `make -w` says of its folder, without the quote at the end. Old ones write `a', new ones 'a'.
+fn make(message: &[u8]) -> Option<Context> {
+    type Way = (&'static [u8], fn(Vec<u8>) -> Context);
+    const WAYS: &[Way] =
+        &[(b": Entering directory ", Context::Entering), (b": Leaving directory ", Context::Leaving)];
+    WAYS.iter().find_map(|(way, context)| {
+        let at = find(message, way)?;
+        Some(context(message[at + way.len()..].get(1..)?.to_vec()))
+    })
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -275,6 +293,9 @@ mod tests {
             ("                 from src/a.c:4:", Some(Context::Included(b"src/a.c".to_vec()))),
             ("a.c: In function 'main':", Some(Context::Within(b"a.c".to_vec()))),
             ("a.cpp: At global scope:", Some(Context::Within(b"a.cpp".to_vec()))),
+            ("make[1]: Entering directory '/w/it's'", Some(Context::Entering(b"/w/it's".to_vec()))),
+            ("gmake[12]: Leaving directory `/w/a b'", Some(Context::Leaving(b"/w/a b".to_vec()))),
+            ("make: Entering directory '", None),
             ("from a to b:", None),
             ("a.c:1:2: warning: x", None),
         ] {

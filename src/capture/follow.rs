@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::log::Log;
 use super::place;
-use super::read::{Lines, Part, too_new};
+use super::read::{Damage, Lines, Part, too_new};
 use crate::error::{IoContext, Result};
 
 /// A record that grows.
@@ -73,7 +73,12 @@ impl Follower {
             let mut start = self.at - self.rest.len() as u64;
             self.at += count as u64;
             self.rest.extend_from_slice(&block[..count]);
-            let end = memchr::memrchr(b'\n', &self.rest).map_or(0, |at| at + 1);
+            // What was there before holds no line feed.
+            let had = self.rest.len() - count;
+            let end = memchr::memrchr(b'\n', &self.rest[had..]).map_or(0, |at| had + at + 1);
+            if end == 0 {
+                continue;
+            }
             let later = self.rest.split_off(end);
             let mut part = Part::default();
             for line in std::mem::replace(&mut self.rest, later).split_inclusive(|byte| *byte == b'\n') {
@@ -84,12 +89,18 @@ impl Follower {
         }
     }
 
+    /// What is missing, now that no more comes.
+    #[must_use]
+    pub fn damage(&self) -> Damage {
+        Damage { torn: self.log.damage.torn || !self.rest.trim_ascii().is_empty(), ..self.log.damage }
+    }
+
     /// Whether more may come. To be asked before a last look.
     pub fn worker(&mut self) -> Worker {
         let path = |path: &Path| std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
         let ours = self.log.file.metadata().ok().map(|data| (data.dev(), data.ino()));
         // A build moves its record when it ends; a new session puts the old one aside.
-        let moved = path(&self.log.path) != ours;
+        let moved = self.is_cut() || path(&self.log.path) != ours;
         let there = !moved && self.lock().is_none_or(|lock| is_locked(&lock).unwrap_or(true));
         self.seen |= there;
         match (there, self.seen) {
@@ -97,6 +108,12 @@ impl Follower {
             (false, true) => Worker::Gone,
             (false, false) => Worker::Never,
         }
+    }
+
+    /// Whether the file is shorter than what was read of it: another program wrote over it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.log.file.metadata().is_ok_and(|data| data.len() < self.at)
     }
 
     /// The file that the session's process holds locked.

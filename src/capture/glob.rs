@@ -18,6 +18,7 @@ impl Glob {
     /// Reads a pattern; every text is one.
     #[must_use]
     pub fn new(pattern: &[u8]) -> Self {
+        let pattern = pattern.strip_prefix(b"./").unwrap_or(pattern);
         let mut pieces = Vec::new();
         if !pattern.starts_with(b"/") {
             pieces.extend([Piece::Deep, Piece::Byte(b'/')]);
@@ -104,6 +105,7 @@ mod tests {
             ("*", "/a/b", true),
             ("**", "/a/b", true),
             ("", "/a", false),
+            ("./foo.o", "/w/foo.o", true),
             ("***x", "/a/b/x", true),
         ] {
             assert_eq!(Glob::new(pattern.as_bytes()).matches(path.as_bytes()), expected, "{pattern} {path}");

@@ -26,6 +26,8 @@ pub struct Log {
     pub damage: Damage,
     /// The file.
     pub path: PathBuf,
+    /// What the build printed: the file beside the record in which `crosswheel build` keeps it, if it is there.
+    pub output: Option<PathBuf>,
     pub(super) file: File,
     /// Offset and length of the session's line.
     pub(super) session_place: (u64, usize),
@@ -242,6 +244,8 @@ pub struct Filter {
     pub kinds: Vec<Kind>,
     /// Only failed ones.
     pub failed: bool,
+    /// Only those that did not end: they run, or were killed with the build.
+    pub in_flight: bool,
     /// Only probes, or none.
     pub probe: Option<bool>,
     /// An output matches.
@@ -260,6 +264,7 @@ impl Filter {
     pub fn passes(&self, call: &Call) -> bool {
         (self.kinds.is_empty() || self.kinds.contains(&call.kind))
             && (!self.failed || call.outcome().failed())
+            && (!self.in_flight || call.outcome() == Outcome::InFlight)
             && self.probe.is_none_or(|probe| probe == call.probe.is_some())
             && self.rule.as_ref().is_none_or(|rule| call.edits.iter().any(|edit| edit.rule == *rule))
             && self.output.as_ref().is_none_or(|pattern| call.names(&call.outputs, pattern))

@@ -12,7 +12,9 @@
 //! | [`diff`] | what a rewriting did to the arguments |
 //! | [`glob`] | patterns of paths |
 //! | [`bundle`] | a reproducer of one call |
-//! | [`why`] | where a file or a flag came from |
+//! | [`why`] | where a file came from |
+//! | [`flag`] | where a flag came from or went |
+//! | [`asked`] | a flag in all its spellings |
 //! | [`compare`] | two builds held against each other |
 //! | [`stats`] | sums over a build |
 //! | [`merge`] | several records made one |
@@ -26,12 +28,14 @@
 //! | [`place`] | where records are |
 //! | [`rerun`] | the command of a call, put together again |
 
+pub mod asked;
 pub mod bundle;
 pub mod compare;
 pub mod detail;
 pub mod diagnostics;
 pub mod diff;
 pub mod export;
+pub mod flag;
 pub mod follow;
 pub mod glob;
 pub mod grammar;

@@ -31,11 +31,19 @@ pub fn at(path: &Path) -> Result<PathBuf> {
         }
         kind => kind.context("cannot look at", path)?,
     };
-    if !kind.is_dir() {
+    if kind.is_file() {
         return Ok(path.to_owned());
     }
+    if !kind.is_dir() {
+        // To open a pipe may take for ever.
+        return Err(Error::usage(format!(
+            "{}: a record is a plain file or lies in a folder",
+            path.display()
+        ))
+        .hint("what comes through a pipe has to be written to a file first"));
+    }
     for inside in [path.join(FILE), path.join(FOLDER).join(FILE)] {
-        if inside.is_file() {
+        if is_file(&inside)? {
             return Ok(inside);
         }
     }
@@ -52,6 +60,19 @@ pub fn at(path: &Path) -> Result<PathBuf> {
                 .hint(format!("name one of them: {}", list(&found))))
         }
     }
+}
+
+/// The wheels that were made with a record: those beside the folder of its log, sorted.
+#[must_use]
+pub fn wheels(record: &Path) -> Vec<PathBuf> {
+    let record = record.canonicalize().unwrap_or_else(|_| record.to_owned());
+    let folder = record.parent().filter(|log| log.ends_with(FOLDER)).and_then(Path::parent);
+    let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+    let paths = entries.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut wheels: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "whl")).collect();
+    wheels.sort();
+    wheels
 }
 
 /// The newest session of the nearest `.crosswheel` at or above `folder`.
@@ -76,12 +97,21 @@ fn records(folder: &Path, inner: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).context("cannot list", folder)? {
         let path = entry.context("cannot list", folder)?.path().join(inner).join(FILE);
-        if path.is_file() {
+        if is_file(&path)? {
             found.push(path);
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a file is there. What one may not look at is no answer.
+fn is_file(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(data) => Ok(data.is_file()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(Error::io("cannot look at", path, &error)),
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {

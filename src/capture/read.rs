@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::line::{self, Fault, Line, MARK, Session, VERSION};
 use super::log::{Call, Log};
+use super::place;
 use crate::error::{Error, IoContext, Result};
 
 /// What of a record could not be read.
@@ -52,10 +53,12 @@ impl Damage {
             );
         }
         if self.broken > 0 {
-            out.push(format!("{} could not be read and were skipped", lines(self.broken)));
+            let were = if self.broken == 1 { "was" } else { "were" };
+            out.push(format!("{} could not be read and {were} skipped", lines(self.broken)));
         }
         if self.orphans > 0 {
-            out.push(format!("{} tell the end of a call whose begin is missing", lines(self.orphans)));
+            let tell = if self.orphans == 1 { "tells" } else { "tell" };
+            out.push(format!("{} {tell} the end of a call whose begin is missing", lines(self.orphans)));
         }
         if self.torn {
             out.push("the last line is cut off: the build was killed, or still runs".to_owned());
@@ -252,6 +255,14 @@ impl Lines {
     fn finish(mut self, path: &Path, file: File) -> Result<Log> {
         self.check_parents();
         let Some((session, session_place)) = self.session else {
+            if !self.calls.is_empty() {
+                let calls = self.calls.len();
+                let what = "its session line is missing or damaged, without which its calls cannot be told";
+                return Err(Error::failed(format!("{}: {what} ({calls} could be read)", path.display()))
+                    .hint(
+                        "it is the first line that `crosswheel` writes; take the file as the build left it",
+                    ));
+            }
             return Err(Error::failed(format!("{}: is no record: it has no session line", path.display()))
                 .hint("a record is a file `record.jsonl` that `crosswheel build` or `crosswheel run` made"));
         };
@@ -262,6 +273,7 @@ impl Lines {
             calls: self.calls,
             damage: self.damage,
             path: path.to_owned(),
+            output: Some(path.with_file_name(place::OUTPUT)).filter(|output| output.is_file()),
             file,
             session_place,
             merged: self.merged,

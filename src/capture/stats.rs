@@ -59,15 +59,15 @@ impl Share {
 pub struct Cached {
     /// How many.
     pub calls: usize,
-    /// Those that needed less than 20 ms of CPU time: what a cache needs that has the result, and less than most
-    /// compiles do. A hint, and no more.
+    /// Those that were done in a tenth of a second, with less than 20 ms of CPU time: what a cache needs that has the
+    /// result, and less than most compiles do. (Where a server compiles, only the time tells.) A hint, and no more.
     pub quick: usize,
     /// CPU time of them all, microseconds.
     pub cpu: u64,
 }
 
-/// CPU time below which a call by a cache is counted as quick, microseconds.
-pub const QUICK: u64 = 20_000;
+/// Below these a call by a cache is counted as quick: CPU time in microseconds, time in nanoseconds.
+const QUICK: (u64, u64) = (20_000, 100_000_000);
 
 /// How many of the slowest are told.
 const SLOWEST: usize = 10;
@@ -90,7 +90,7 @@ impl Log {
                 let cached = stats.caches.entry(launcher.clone()).or_default();
                 cached.calls += 1;
                 cached.cpu += end.user + end.system;
-                cached.quick += usize::from(end.user + end.system < QUICK);
+                cached.quick += usize::from(end.user + end.system < QUICK.0 && end.duration < QUICK.1);
             }
         }
         let peak = |call: &&&Call| call.end.as_ref().map_or(0, |end| end.peak);

@@ -33,13 +33,13 @@ impl Text {
     }
 
     /// For people and shells: quoted where a shell would need it, as `$'…'` where it holds what no
-    /// terminal should be sent.
+    /// terminal should be sent, or nobody would see.
     #[must_use]
     pub fn quoted(&self) -> String {
         let harmless = |c: char| c.is_alphanumeric() || "_@%+=:,./-".contains(c);
         match std::str::from_utf8(&self.0) {
             Ok(text) if !text.is_empty() && text.chars().all(harmless) => return text.to_owned(),
-            Ok(text) if !text.contains(|c: char| c == '\'' || c.is_control()) => return format!("'{text}'"),
+            Ok(text) if !text.contains(|c: char| c == '\'' || is_unseen(c)) => return format!("'{text}'"),
             _ => {}
         }
         let mut out = String::from("$'");
@@ -49,7 +49,7 @@ impl Text {
                     '\n' => out.push_str("\\n"),
                     '\t' => out.push_str("\\t"),
                     '\'' | '\\' => out.extend(['\\', character]),
-                    c if c.is_control() => {
+                    c if is_unseen(c) => {
                         for byte in c.encode_utf8(&mut [0; 4]).bytes() {
                             _ = write!(out, "\\x{byte:02x}");
                         }
@@ -111,6 +111,17 @@ impl Text {
         out.extend(raw);
         Self(out)
     }
+}
+
+/// Controls, and what has no shape of its own or turns the direction of the text behind it: soft hyphens, marks and
+/// separators of lines, joiners, bidirectional controls, tags (Unicode's categories Cc, Zl, Zp and most of Cf).
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 impl From<&[u8]> for Text {
@@ -191,6 +202,9 @@ mod tests {
             ("é=x".as_bytes(), "é=x"),
             (b"it's", r"$'it\'s'"),
             (b"$HOME", "'$HOME'"),
+            // Turned round, this would read `a.gnp.c`.
+            ("a.\u{202e}c.png".as_bytes(), r"$'a.\xe2\x80\xaec.png'"),
+            ("a\u{2028}b".as_bytes(), r"$'a\xe2\x80\xa8b'"),
             (b"a'\x1b[31m\n\xff\\", r"$'a\'\x1b[31m\n\xff\\'"),
         ] {
             assert_eq!(Text::from(bytes).quoted(), shown);

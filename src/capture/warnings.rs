@@ -2,8 +2,8 @@
 //! them.
 //!
 //! There are two sources. The record holds the lines of each call that failed under `-Werror` and was run once
-//! more. And `crosswheel build` keeps what the backend printed (`backend.log`): there a diagnostic is known to be
-//! a call's by the source that it names, or that it says it came from. What cannot be told apart is all of them:
+//! more. And there is what the build printed, where it was kept: `crosswheel build` does (`backend.log`), and
+//! whoever runs a build by hand may. There a diagnostic is known to be a call's by the source that it names, or that it says it came from. What cannot be told apart is all of them:
 //! no call is left out that may have said it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use super::detail::Detail;
 use super::diagnostics::{self, Context, Severity};
 use super::log::{Call, Log};
-use super::place;
 use super::text::Text;
 use super::{diff, grammar, lanes, line::Disposition};
 use crate::error::{IoContext, Result};
@@ -36,7 +35,7 @@ pub struct Warning {
     pub passed: Passed,
     /// Places of the calls in the log, in order.
     pub calls: BTreeSet<usize>,
-    /// How often it was seen.
+    /// How often it was given: so many calls were tried again for it, or so often it was printed.
     pub seen: usize,
 }
 
@@ -81,50 +80,71 @@ type Key = (Option<PathBuf>, Option<u32>, Option<u32>, Option<String>, String, b
 
 /// Diagnostics in the making.
 #[derive(Default)]
-struct Found(BTreeMap<Key, Warning>);
+struct Found(BTreeMap<Key, Counted>);
+
+/// A diagnostic, and how often each source tells it. What a second try lets through is printed by it too.
+struct Counted {
+    warning: Warning,
+    recorded: usize,
+    printed: usize,
+}
+
+/// Where a diagnostic comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Record,
+    Output,
+}
 
 impl Found {
-    fn add(&mut self, file: Option<PathBuf>, said: diagnostics::Diagnostic, passed: Passed, calls: &[usize]) {
+    fn add(
+        &mut self,
+        from: Source,
+        file: Option<PathBuf>,
+        said: diagnostics::Diagnostic,
+        passed: Passed,
+        calls: &[usize],
+    ) {
         let error = said.severity == Severity::Error;
         let key = (file.clone(), said.line, said.column, said.flag.clone(), said.message.clone(), error);
-        let warning = self.0.entry(key).or_insert_with(|| Warning {
-            file,
-            line: said.line,
-            column: said.column,
-            flag: said.flag,
-            message: said.message,
-            error,
-            passed,
-            calls: BTreeSet::new(),
-            seen: 0,
+        let counted = self.0.entry(key).or_insert_with(|| Counted {
+            warning: Warning {
+                file,
+                line: said.line,
+                column: said.column,
+                flag: said.flag,
+                message: said.message,
+                error,
+                passed,
+                calls: BTreeSet::new(),
+                seen: 0,
+            },
+            recorded: 0,
+            printed: 0,
         });
-        warning.passed = warning.passed.max(passed);
-        warning.seen += usize::from(calls.is_empty());
-        warning.calls.extend(calls);
+        match from {
+            Source::Record => counted.recorded += 1,
+            Source::Output => counted.printed += 1,
+        }
+        counted.warning.passed = counted.warning.passed.max(passed);
+        counted.warning.calls.extend(calls);
     }
 
     /// In the order of files and lines.
     fn done(self) -> Vec<Warning> {
-        let mut all: Vec<Warning> = self.0.into_values().collect();
-        for warning in &mut all {
-            warning.seen += warning.calls.len();
-        }
-        all
+        let seen =
+            |counted: Counted| Warning { seen: counted.recorded.max(counted.printed), ..counted.warning };
+        self.0.into_values().map(seen).collect()
     }
 }
 
-/// What the build printed, if it was kept. Without it only the diagnostics in the record are known.
-#[must_use]
-pub fn output(log: &Log) -> Option<PathBuf> {
-    Some(log.path.with_file_name(place::OUTPUT)).filter(|path| path.is_file())
-}
-
-/// All diagnostics of a build, by file and line.
+/// All diagnostics of a build, by file and line. Where what it printed was not kept ([`Log::output`]), only those in the
+/// record are known.
 pub fn all(log: &Log) -> Result<Vec<Warning>> {
     let mut found = Found::default();
     second_tries(log, &mut found);
-    if let Some(output) = output(log) {
-        let text = std::fs::read(&output).context("cannot read", &output)?;
+    if let Some(output) = &log.output {
+        let text = std::fs::read(output).context("cannot read", output)?;
         Output::new(log).read(&text, &mut found)?;
     }
     Ok(found.done())
@@ -146,7 +166,47 @@ fn second_tries(log: &Log, found: &mut Found) {
                 flag: None,
             });
             let file = said.file.as_ref().map(|file| call.resolve(&Text::from(&**file)));
-            found.add(file, said, passed, &[at]);
+            found.add(Source::Record, file, said, passed, &[at]);
+        }
+    }
+}
+
+/// The calls that the output is of.
+#[derive(Default)]
+struct Current {
+    calls: Vec<usize>,
+    /// Calls of which a line said that a diagnostic comes, and it has not come yet. They are several where compilers write at
+    /// once (`make -j`).
+    announced: Vec<Vec<usize>>,
+}
+
+impl Current {
+    /// A line says that these calls have something to say.
+    fn announce(&mut self, calls: Vec<usize>) {
+        if !calls.is_empty() && !self.announced.contains(&calls) {
+            self.announced.push(calls);
+        }
+    }
+
+    /// A diagnostic of the source of these calls came.
+    fn at(&mut self, calls: &[usize]) {
+        self.announced.retain(|announced| !announced.iter().any(|call| calls.contains(call)));
+        self.calls = calls.to_vec();
+    }
+
+    /// The calls that a diagnostic of a header may be of.
+    fn elsewhere(&mut self) -> Vec<usize> {
+        if !self.announced.is_empty() {
+            let all: BTreeSet<usize> = self.announced.drain(..).flatten().collect();
+            self.calls = all.into_iter().collect();
+        }
+        self.calls.clone()
+    }
+
+    /// A note came: what announced it, if it is known, announced no diagnostic.
+    fn note(&mut self) {
+        if self.announced.len() == 1 {
+            self.announced.clear();
         }
     }
 }
@@ -158,6 +218,8 @@ struct Output<'l> {
     sources: HashMap<&'l [u8], Vec<usize>>,
     /// Calls by an output as they name it.
     outputs: HashMap<&'l [u8], Vec<usize>>,
+    /// The folders that `make` is in.
+    folders: Vec<Vec<u8>>,
     /// The line of the output that last named an output of the call.
     named: HashMap<usize, usize>,
     /// For a call the arguments that make errors of warnings, as given and as run.
@@ -170,6 +232,7 @@ impl<'l> Output<'l> {
             log,
             sources: HashMap::new(),
             outputs: HashMap::new(),
+            folders: Vec::new(),
             named: HashMap::new(),
             policies: HashMap::new(),
         };
@@ -188,19 +251,28 @@ impl<'l> Output<'l> {
     }
 
     fn read(&mut self, text: &[u8], found: &mut Found) -> Result<()> {
-        // The calls that compile the source which the output is at.
-        let mut current: Vec<usize> = Vec::new();
+        let mut current = Current::default();
         for (number, line) in text.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
             let line = diagnostics::plain(line);
-            if let Some(Context::Included(file) | Context::Within(file)) = diagnostics::context(&line) {
-                let calls = self.compiling(&file);
-                if !calls.is_empty() {
-                    current = calls;
+            match diagnostics::context(&line) {
+                Some(Context::Included(file) | Context::Within(file)) => {
+                    current.announce(self.compiling(&file));
                 }
-            } else if let Some(said) = diagnostics::read(&line) {
-                self.take(said, &mut current, found)?;
-            } else {
-                self.echo(&line, number);
+                Some(Context::Entering(folder)) => self.folders.push(folder),
+                Some(Context::Leaving(folder)) => {
+                    if let Some(at) = self.folders.iter().rposition(|one| *one == folder) {
+                        self.folders.remove(at);
+                    }
+                }
+                None => match diagnostics::read(&line) {
+                    Some(said) => self.take(said, &mut current, found)?,
+                    None => {
+                        if memchr::memmem::find(&line, b": note: ").is_some() {
+                            current.note();
+                        }
+                        self.echo(&line, number);
+                    }
+                },
             }
         }
         Ok(())
@@ -209,19 +281,19 @@ impl<'l> Output<'l> {
     fn take(
         &mut self,
         said: diagnostics::Diagnostic,
-        current: &mut Vec<usize>,
+        current: &mut Current,
         found: &mut Found,
     ) -> Result<()> {
         let mut calls = Vec::new();
         if let Some(file) = &said.file {
             calls = self.compiling(file);
             if !calls.is_empty() {
-                current.clone_from(&calls);
+                current.at(&calls);
             } else if said.line.is_none() {
                 // Not a compiler's: `setup.py: warning: …`.
                 return Ok(());
             } else {
-                calls.clone_from(current);
+                calls = current.elsewhere();
             }
         }
         // What a probe says is an answer.
@@ -239,15 +311,25 @@ impl<'l> Output<'l> {
         }
         let file = said.file.as_ref().map(|file| {
             let named = Text::from(&**file);
-            calls.first().map_or_else(|| named.path().to_owned(), |at| self.log.calls[*at].resolve(&named))
+            let mut meant = calls.iter().map(|at| self.log.calls[*at].resolve(&named));
+            // Where several folders have such a file, it is not known which one is meant.
+            let first = meant.next().filter(|first| meant.all(|other| other == *first));
+            first.unwrap_or_else(|| named.path().to_owned())
         });
-        found.add(file, said, passed, &calls);
+        found.add(Source::Output, file, said, passed, &calls);
         Ok(())
     }
 
-    /// The calls that compile a source by this name: the one whose output was named last, if any was.
+    /// The calls that compile a source by this name: those in a folder that `make` is in, if there are any, and of them the
+    /// one whose output was named last, if any was.
     fn compiling(&self, file: &[u8]) -> Vec<usize> {
         let Some(calls) = self.sources.get(file) else { return Vec::new() };
+        let here = |at: &usize| {
+            let folder = self.log.calls[*at].cwd.as_ref().map(Text::bytes);
+            self.folders.iter().any(|one| folder == Some(one))
+        };
+        let anywhere = !calls.iter().any(here);
+        let calls: Vec<usize> = calls.iter().copied().filter(|at| anywhere || here(at)).collect();
         let last = calls.iter().filter_map(|at| self.named.get(at)).max();
         calls.iter().filter(|at| last.is_none() || self.named.get(at) == last).copied().collect()
     }

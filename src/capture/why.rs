@@ -1,33 +1,36 @@
-//! Where a file came from: the call that made it, and behind its inputs the calls that made those. And where a
-//! flag came from or went: which calls were given it, which rule put it in or took it out.
+//! Where a file came from: the call that made it, and behind its inputs the calls that made those.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::Kind;
 
-use super::detail::{Detail, Edit, Stamp};
+use super::detail::{Detail, Stamp};
 use super::glob::Glob;
 use super::log::{Call, Log, Outcome};
-use super::scan::{Place, Scan};
 use super::text::Text;
-use crate::error::Result;
+use crate::audit::lineage::Lineage;
 use crate::source::near;
 
 /// A file, and the call that made it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Origin<'l> {
     /// As it was named.
     pub named: Text,
+    /// Where it is, as seen from the root of the build; an option that stands for a library as it is written.
+    pub shown: Text,
     /// The call that made it; `None` for a file that no call made, such as a source.
     pub call: Option<&'l Call>,
     /// What went in, with what is behind it; empty if it was told already.
     pub inputs: Vec<Origin<'l>>,
     /// The call stands elsewhere in the tree, and what is behind it is told there.
     pub told: bool,
-    /// No call made a file at this path; the call made one of this name elsewhere, earlier. The build may have copied or
-    /// renamed it.
+    /// No call made a file at this path; the call made one of this name elsewhere, earlier, or wrote one at the moment at
+    /// which this one was last changed. The build may have copied or renamed it.
     pub by_name: bool,
+    /// What is behind it is not told: the record goes on and on.
+    pub cut: bool,
 }
 
 /// A tree deeper than this would be a record that was made up.
@@ -40,6 +43,10 @@ pub struct Makers<'l> {
     by_path: HashMap<PathBuf, Vec<&'l Call>>,
     /// The same by file name.
     by_name: HashMap<Vec<u8>, Vec<&'l Call>>,
+    /// The folder in which the build worked.
+    root: Option<PathBuf>,
+    /// What is known by its time. Made when a file is asked for that no call made by its name.
+    lineage: OnceCell<Lineage<'l>>,
 }
 
 impl<'l> Makers<'l> {
@@ -62,14 +69,40 @@ impl<'l> Makers<'l> {
                 by_path.entry(call.resolve(output)).or_default().push(call);
             }
         }
-        Self { log, by_path, by_name }
+        Self { log, by_path, by_name, root: root(log), lineage: OnceCell::new() }
+    }
+
+    /// The folder from which files are seen: the one in which the build worked.
+    #[must_use]
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// A file as seen from there.
+    #[must_use]
+    pub fn shown(&self, path: &Path) -> Text {
+        let inside = self
+            .root()
+            .and_then(|root| path.strip_prefix(root).ok())
+            .filter(|path| !path.as_os_str().is_empty());
+        Text::from(inside.unwrap_or(path).as_os_str().as_encoded_bytes())
+    }
+
+    /// The last call that would have made a file of this name and did not: it failed, or was cut short.
+    #[must_use]
+    pub fn unfinished(&self, pattern: &[u8]) -> Option<&'l Call> {
+        let name = Text::from(pattern);
+        let name = base(&name);
+        let names = |call: &&Call| call.outputs.iter().any(|output| base(output) == name);
+        let unfinished = |call: &&Call| call.probe.is_none() && call.outcome() != Outcome::Succeeded;
+        self.log.calls.iter().rev().filter(unfinished).find(names)
     }
 
     /// The files that a pattern or a name stands for, by the last call that made each, in the order of these. The name
     /// of a wheel's member is enough: folders that the build does not have are taken off its front.
     #[must_use]
     pub fn find(&self, pattern: &[u8]) -> Vec<(Text, &'l Call)> {
-        let mut pattern = pattern.strip_prefix(b"./").unwrap_or(pattern);
+        let mut pattern = pattern;
         loop {
             let glob = Glob::new(pattern);
             let mut found: Vec<(Text, &Call)> = Vec::new();
@@ -96,18 +129,36 @@ impl<'l> Makers<'l> {
     /// What is behind a file that a call made.
     #[must_use]
     pub fn tree(&self, named: Text, call: &'l Call) -> Origin<'l> {
-        self.node(named, call, &mut HashSet::new(), 0)
+        self.next_tree(named, call, &mut HashSet::new())
     }
 
-    fn node(&self, named: Text, call: &'l Call, told: &mut HashSet<&'l str>, depth: usize) -> Origin<'l> {
-        if !told.insert(&call.id) || depth == DEEPEST {
-            return Origin { named, call: Some(call), inputs: Vec::new(), told: true, by_name: false };
+    /// The same of one file of several: calls that were told of an earlier one are not told again.
+    #[must_use]
+    pub fn next_tree(&self, named: Text, call: &'l Call, told: &mut HashSet<&'l str>) -> Origin<'l> {
+        let shown = self.shown(named.path());
+        self.node(named, shown, call, told, 0)
+    }
+
+    fn node(
+        &self,
+        named: Text,
+        shown: Text,
+        call: &'l Call,
+        told: &mut HashSet<&'l str>,
+        depth: usize,
+    ) -> Origin<'l> {
+        let mut node = Origin { named, shown, call: Some(call), ..Origin::default() };
+        if depth == DEEPEST {
+            return Origin { cut: true, ..node };
         }
-        let mut inputs: Vec<Origin<'l>> = Vec::new();
+        if !told.insert(&call.id) {
+            return Origin { told: true, ..node };
+        }
         // An archive that grows, a file that is stripped in place: what it was before is behind it.
         for output in call.outputs.iter().filter(|output| changes(call) && !call.inputs.contains(output)) {
             if let Some(earlier) = self.maker(call, output) {
-                inputs.push(self.node(output.clone(), earlier, told, depth + 1));
+                let shown = self.shown(&call.resolve(output));
+                node.inputs.push(self.node(output.clone(), shown, earlier, told, depth + 1));
             }
         }
         let detail = match call.kind {
@@ -115,58 +166,81 @@ impl<'l> Makers<'l> {
             _ => Detail::default(),
         };
         for (at, input) in call.inputs.iter().enumerate() {
-            inputs.push(match self.maker(call, input) {
-                Some(maker) => self.node(input.clone(), maker, told, depth + 1),
-                None => self.namesake(
-                    input,
-                    base(input),
-                    detail.seen.get(at).copied().flatten(),
-                    call,
-                    told,
-                    depth,
-                ),
-            });
+            let seen = detail.seen.get(at).copied().flatten();
+            let shown = if input.bytes() == b"-" { input.clone() } else { self.shown(&call.resolve(input)) };
+            node.inputs.push(self.input(input, shown, input, seen, call, told, depth));
         }
         // Libraries are no inputs by name; those that the build itself made are.
         for library in &detail.libs {
-            inputs.push(match self.maker(call, &library.path) {
-                Some(maker) => self.node(library.arg.clone(), maker, told, depth + 1),
-                None => {
-                    self.namesake(&library.arg, base(&library.path), Some(library.seen), call, told, depth)
-                }
-            });
+            let (arg, seen) = (&library.arg, Some(library.seen));
+            node.inputs.push(self.input(arg, arg.clone(), &library.path, seen, call, told, depth));
         }
         if detail.libs.is_empty() && call.kind == Kind::Link {
             for (named, maker) in self.libraries(call, &detail) {
-                inputs.push(Origin { by_name: true, ..self.node(named, maker, told, depth + 1) });
+                let shown = named.clone();
+                node.inputs.push(Origin { by_name: true, ..self.node(named, shown, maker, told, depth + 1) });
             }
         }
-        Origin { named, call: Some(call), inputs, told: false, by_name: false }
+        node
     }
 
-    /// A file that no call made where it is: if it is no source, perhaps one that was made elsewhere, of the same name
-    /// and, where that is known, of the same size.
-    fn namesake(
+    /// What is behind something that a call took in.
+    #[expect(clippy::too_many_arguments, reason = "what is known of the input, and where the walk is")]
+    fn input(
         &self,
         named: &Text,
-        name: &[u8],
+        shown: Text,
+        path: &Text,
         seen: Option<Stamp>,
         user: &'l Call,
         told: &mut HashSet<&'l str>,
         depth: usize,
     ) -> Origin<'l> {
-        let compiled = matches!(user.kind, Kind::Link | Kind::Archive | Kind::Other);
-        let calls = self.by_name.get(name).filter(|_| compiled);
+        if let Some(maker) = self.maker(user, path) {
+            return self.node(named.clone(), shown, maker, told, depth + 1);
+        }
+        match self.elsewhere(path, seen, user) {
+            Some(maker) => {
+                Origin { by_name: true, ..self.node(named.clone(), shown, maker, told, depth + 1) }
+            }
+            None => Origin { named: named.clone(), shown, ..Origin::default() },
+        }
+    }
+
+    /// For a file that no call made where it is: if it is no source, perhaps the call that made it elsewhere, under the
+    /// same name and, where that is known, of the same size; or the one that wrote a file when this one was written.
+    fn elsewhere(&self, path: &Text, seen: Option<Stamp>, user: &Call) -> Option<&'l Call> {
+        if !matches!(user.kind, Kind::Link | Kind::Archive | Kind::Other) {
+            return None;
+        }
+        let name = base(path);
         let same_size = |call: &&Call| {
             let made = call.end.iter().flat_map(|end| &end.made).find(|made| base(&made.path) == name);
             made.zip(seen).is_none_or(|(made, seen)| made.size == seen.0)
         };
-        match calls.and_then(|calls| last_before(calls, user)).filter(same_size) {
-            Some(call) => Origin { by_name: true, ..self.node(named.clone(), call, told, depth + 1) },
-            None => {
-                Origin { named: named.clone(), call: None, inputs: Vec::new(), told: false, by_name: false }
-            }
+        let named = self.by_name.get(name).and_then(|calls| last_before(calls, user)).filter(same_size);
+        let named = named.or_else(|| self.same_archive(path, seen?, user));
+        named.or_else(|| {
+            let lineage = self.lineage.get_or_init(|| Lineage::new(self.log));
+            lineage.elsewhere(user.resolve(path), seen, user)
+        })
+    }
+
+    /// The one call that made an archive of this size, under another name.
+    fn same_archive(&self, path: &Text, seen: Stamp, user: &Call) -> Option<&'l Call> {
+        let is_archive = |path: &Text| path.bytes().ends_with(b".a");
+        if !is_archive(path) {
+            return None;
         }
+        let same = |call: &&'l Call| {
+            let mut made = call.end.iter().flat_map(|end| &end.made);
+            last_before(&[*call], user).is_some()
+                && made.any(|made| made.size == seen.0 && is_archive(&made.path))
+        };
+        let mut found = self.log.calls.iter().filter(same);
+        // `ranlib` makes again what `ar` made.
+        let last = found.next_back()?;
+        found.all(|call| call.outputs == last.outputs).then_some(last)
     }
 
     /// The last call that made a file before this one began.
@@ -191,6 +265,24 @@ impl<'l> Makers<'l> {
     }
 }
 
+/// The folder that holds where the work of a build was done, with the sources and outputs around it. What lies elsewhere, such as
+/// in the system, is none of the build's; `None` if the rest has nothing in common that says anything.
+fn root(log: &Log) -> Option<PathBuf> {
+    let work = || log.calls.iter().filter(|call| call.makes() && call.probe.is_none());
+    let both = |a: &Path, b: &Path| -> PathBuf {
+        a.components().zip(b.components()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+    };
+    // What all temporary folders have in common is no build's.
+    let tells = |root: &PathBuf| root.components().count() > 2;
+    let folders: HashSet<&Path> = work().filter_map(|call| Some(call.cwd.as_ref()?.path())).collect();
+    let root = folders.into_iter().map(Path::to_owned).reduce(|a, b| both(&a, &b)).filter(tells)?;
+    let files = work().flat_map(|call| call.inputs.iter().chain(&call.outputs)).map(Text::path);
+    let around: HashSet<&Path> = files.filter(|path| path.is_absolute()).filter_map(Path::parent).collect();
+    Some(
+        around.into_iter().fold(root, |root, folder| Some(both(&root, folder)).filter(tells).unwrap_or(root)),
+    )
+}
+
 /// A path without its folders.
 fn base(named: &Text) -> &[u8] {
     named.bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
@@ -205,152 +297,6 @@ fn last_before<'l>(calls: &[&'l Call], user: &Call) -> Option<&'l Call> {
 /// Whether a call may change a file that was there: an archiver, a stripper.
 fn changes(call: &Call) -> bool {
     matches!(call.kind, Kind::Archive | Kind::Other)
-}
-
-/// A flag, on its way through a build.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Flag {
-    /// Calls that were given it; the first of them.
-    pub received: Sample,
-    /// Calls that ran with it.
-    pub ran: Sample,
-    /// Rules that put it in, by name and reason.
-    pub added: BTreeMap<(String, String), Sample>,
-    /// Rules that took it out.
-    pub removed: BTreeMap<(String, String), Sample>,
-    /// Rules that let it stand and say so.
-    pub noted: BTreeMap<(String, String), Sample>,
-    /// Variables that hold it as a word, in the calls that were given it.
-    pub variables: BTreeMap<String, Sample>,
-    /// What it was spelled as, if the question left the end open: how often it was received, and put in.
-    pub spellings: BTreeMap<Text, (usize, usize)>,
-}
-
-/// Some calls, by number, and the first of them by id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sample {
-    /// How many.
-    pub count: usize,
-    /// Those that are no probes are preferred.
-    pub ids: Vec<String>,
-    probes: Vec<String>,
-}
-
-impl Sample {
-    const MOST: usize = 3;
-
-    fn take(&mut self, call: &Call) {
-        self.count += 1;
-        let ids = if call.probe.is_some() { &mut self.probes } else { &mut self.ids };
-        if ids.len() < Self::MOST {
-            ids.push(call.id.clone());
-        }
-    }
-
-    fn done(&mut self) {
-        let room = Self::MOST - self.ids.len();
-        self.ids.extend(self.probes.drain(..).take(room));
-    }
-}
-
-/// A question about a flag: one argument, or with `=` or `*` at its end all that begin so.
-pub struct Asked {
-    text: Vec<u8>,
-    open: bool,
-}
-
-impl Asked {
-    /// Reads the question.
-    #[must_use]
-    pub fn new(flag: &[u8]) -> Self {
-        match flag.strip_suffix(b"*") {
-            Some(start) => Self { text: start.to_vec(), open: true },
-            None => Self { text: flag.to_vec(), open: flag.ends_with(b"=") },
-        }
-    }
-
-    /// What is looked for in a line of the record.
-    fn needle(&self) -> Vec<u8> {
-        let json = Text::from(&*self.text).json().into_bytes();
-        json[..json.len() - usize::from(self.open)].to_vec()
-    }
-
-    fn fits(&self, arg: &[u8]) -> bool {
-        if self.open { arg.starts_with(&self.text) } else { arg == self.text }
-    }
-}
-
-impl Flag {
-    fn edit(&mut self, call: &Call, edit: Edit, asked: &Asked) {
-        let fits = |args: &[Text]| args.iter().any(|arg| asked.fits(arg.bytes()));
-        let (before, after, note) = (fits(&edit.before), fits(&edit.after), edit.is_note());
-        if asked.open && !note {
-            for arg in edit.after.iter().filter(|arg| asked.fits(arg.bytes())) {
-                self.spellings.entry(arg.clone()).or_default().1 += 1;
-            }
-        }
-        let rule = (edit.rule, edit.why);
-        if note {
-            if before {
-                self.noted.entry(rule).or_default().take(call);
-            }
-            return;
-        }
-        if before {
-            self.removed.entry(rule.clone()).or_default().take(call);
-        }
-        if after {
-            self.added.entry(rule).or_default().take(call);
-        }
-    }
-}
-
-/// What became of a flag. `None` if no call ever had it.
-pub fn flag(log: &Log, asked: &Asked) -> Result<Option<Flag>> {
-    let mut found = Flag::default();
-    let needle = asked.needle();
-    let scan = Scan { fits: &|arg| asked.fits(arg), needle: &needle, spelled: asked.open };
-    for (call, hits) in log.scan(&scan)? {
-        let given = hits.has(if hits.expanded { Place::Expanded } else { Place::Argv });
-        if given {
-            found.received.take(call);
-        }
-        if if hits.run { hits.has(Place::Run) } else { given } {
-            found.ran.take(call);
-        }
-        for name in hits.variables {
-            found.variables.entry(name).or_default().take(call);
-        }
-        for arg in hits.spelled {
-            found.spellings.entry(arg).or_default().0 += 1;
-        }
-        for edit in hits.edits {
-            found.edit(call, edit, asked);
-        }
-    }
-    let samples =
-        [&mut found.added, &mut found.removed, &mut found.noted].into_iter().flat_map(BTreeMap::values_mut);
-    samples.chain(found.variables.values_mut()).for_each(Sample::done);
-    found.received.done();
-    found.ran.done();
-    let nothing = found.received.count + found.ran.count + found.added.len() + found.removed.len() == 0;
-    Ok((!nothing).then_some(found))
-}
-
-/// What a flag that was never seen may have been meant to be: one that begins with the same letter.
-pub fn near_flags(log: &Log, flag: &str) -> Result<String> {
-    let start: String = flag.chars().take(2).collect();
-    let asked = Asked { text: start.into_bytes(), open: true };
-    let needle = asked.needle();
-    let scan = Scan { fits: &|arg| asked.fits(arg), needle: &needle, spelled: true };
-    let mut known: BTreeSet<Text> = BTreeSet::new();
-    for (_, hits) in log.scan(&scan)? {
-        let put_in = hits.edits.into_iter().flat_map(|edit| edit.after);
-        known.extend(hits.spelled.into_iter().chain(put_in));
-    }
-    let known: Vec<&str> = known.iter().filter_map(|text| std::str::from_utf8(text.bytes()).ok()).collect();
-    let known: Vec<&str> = known.into_iter().filter(|text| (2..80).contains(&text.len())).collect();
-    Ok(near::close(flag, &known))
 }
 
 /// Names of outputs that look like one that no call made.

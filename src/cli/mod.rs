@@ -67,6 +67,7 @@ enum Verb {
 /// Parses the arguments, runs the verb, prints a failure.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::process::expect_children();
     let verb = Cli::parse().verb;
     let done = match verb {
         Verb::Build(args) => build::run(args),

@@ -28,11 +28,52 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -
 
 /// The same for more than once; false if the reader is gone.
 pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<bool> {
-    let mut out = BufWriter::new(anstream::stdout().lock());
+    let stdout = anstream::stdout().lock();
+    let mut out: BufWriter<Box<dyn Write>> = match columns() {
+        Some(_) => BufWriter::new(Box::new(Tame { to: stdout, held: Vec::new() })),
+        None => BufWriter::new(Box::new(stdout)),
+    };
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),
         Ok(()) => Ok(true),
+    }
+}
+
+/// Keeps from a terminal what could steer it: of all control characters only line feeds, tabs and colours pass. A record, a
+/// wheel or a file name may come from anybody.
+struct Tame<W> {
+    to: W,
+    /// The beginning of what may be a colour, or of a character.
+    held: Vec<u8>,
+}
+
+impl<W: Write> Write for Tame<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut out = Vec::with_capacity(bytes.len());
+        for &byte in bytes {
+            self.held.push(byte);
+            match self.held.as_slice() {
+                [0x1b | 0xc2] | [0x1b, b'['] | [0x1b, b'[', .., b'0'..=b'9' | b';'] => {}
+                [0x1b, b'[', .., b'm']
+                | [0xc2, 0xa0..=0xff]
+                | [b'\n' | b'\t' | b' '..=b'~' | 0x80..=0xff] => {
+                    out.append(&mut self.held);
+                }
+                // What follows an escape that is none of ours is a text like any other.
+                [0x1b, .., b'\n' | b' '..=b'~'] => {
+                    self.held.clear();
+                    out.push(byte);
+                }
+                _ => self.held.clear(),
+            }
+        }
+        self.to.write_all(&out)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.to.flush()
     }
 }
 
@@ -64,6 +105,12 @@ pub(super) fn deliver(path: &Path, content: &[u8]) -> Result<()> {
 pub(super) fn warn(message: &str) {
     let style = YELLOW.bold();
     anstream::eprintln!("{style}warning:{style:#} {message}");
+}
+
+/// Says what can be done about a warning.
+pub(super) fn hint(message: &str) {
+    let style = AnsiColor::Cyan.on_default().bold();
+    anstream::eprintln!(" {style}hint:{style:#} {message}");
 }
 
 /// Columns of the terminal; `None` if stdout is none, and nothing should be cut.
@@ -215,6 +262,8 @@ impl Json {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     #[test]
     fn times_have_three_figures() {
         for (nanoseconds, shown) in [
@@ -228,6 +277,23 @@ mod tests {
             (125_000_000_000, "2 m 05 s"),
         ] {
             assert_eq!(super::time(nanoseconds), shown);
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_sent_colours_and_no_other_controls() {
+        for (text, sent) in [
+            (&b"a\x1b[1;31mb\x1b[0m\n\tc"[..], &b"a\x1b[1;31mb\x1b[0m\n\tc"[..]),
+            (b"a\x1b]0;title\x07b", b"a]0;titleb"),
+            (b"a\x1b[2Jb\x1bcd\r\x08e\x7f", b"aJbcde"),
+            ("é\u{9b}31mü\u{a0}→".as_bytes(), "é31mü\u{a0}→".as_bytes()),
+            (b"\x1b\nx\x1b", b"\nx"),
+        ] {
+            for size in 1..=text.len() {
+                let mut tame = super::Tame { to: Vec::new(), held: Vec::new() };
+                text.chunks(size).for_each(|part| tame.write_all(part).expect("written"));
+                assert_eq!(tame.to, sent, "{size}");
+            }
         }
     }
 

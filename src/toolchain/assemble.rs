@@ -128,6 +128,7 @@ pub fn assemble(order: Order<'_>, places: Places<'_>, found: &[Found]) -> Result
         options: options.collect(),
         profiles,
         probes: order.toolchains.probes(),
+        file_limit: false,
     };
     Ok(Assembled { plan, unfit, shortfalls })
 }

@@ -5,7 +5,7 @@
 //! hard link or a copy. Nothing is guessed: a compiler that does not say what it is stays a tool that is recorded
 //! and never rewritten, and a remark says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
@@ -48,7 +48,7 @@ pub struct Found {
 }
 
 /// Something that the user should know about a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remark {
     /// The name.
     pub name: String,
@@ -90,9 +90,16 @@ pub fn discover(toolchains: &Toolchains, manner: Manner<'_>, extra: &[Extra]) ->
         Some((extra.name.clone(), Hits { is: toolchains.classify_name(base)?, paths }))
     });
     let extras: BTreeMap<String, Hits> = extras.collect();
+    let mut stacks = BTreeSet::new();
     for (name, hits) in hits.iter().filter(|(name, _)| !extras.contains_key(*name)).chain(&extras) {
         match see_through(hits, &caches, toolchains) {
-            Ok((real, launcher)) => tools.push((name, &hits.is, real, launcher)),
+            Ok((real, stack)) => {
+                // Told once, however many names it has.
+                if stack.len() > 1 && stacks.insert(stack.clone()) {
+                    found.remarks.push(stacked(name, &stack));
+                }
+                tools.push((name, &hits.is, real, stack.into_iter().next()));
+            }
             Err(remark) => found.remarks.push(Remark { name: name.clone(), ..remark }),
         }
     }
@@ -209,27 +216,40 @@ fn same_bytes(one: &Path, other: &Path) -> bool {
     matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The first program that is no cache, and the cache that stood in front of it.
+/// The first program that is no cache, and the caches that stood in front of it.
 fn see_through<'a>(
     hits: &'a Hits,
     caches: &Caches,
     toolchains: &Toolchains,
-) -> Result<(&'a PathBuf, Option<PathBuf>), Remark> {
-    let mut launcher = None;
+) -> Result<(&'a PathBuf, Vec<PathBuf>), Remark> {
+    let mut stack = Vec::new();
     for path in &hits.paths {
         // A cache under its own name is what the name says.
         let cache = if hits.is.role == Role::Launcher { None } else { caches.behind(path, toolchains) };
         match cache {
-            // The first cache is the one that a call would reach. A second one behind it only makes a
-            // build faster, and a call has room for one.
-            Some(cache) => launcher = launcher.or(Some(cache)),
-            None => return Ok((path, launcher)),
+            Some(cache) if stack.contains(&cache) => {}
+            Some(cache) => stack.push(cache),
+            None => return Ok((path, stack)),
         }
     }
-    let cache = launcher.unwrap_or_default();
+    let cache = stack.into_iter().next().unwrap_or_default();
     let what =
         format!("it is {} under another name, and there is no real one behind it on PATH", cache.display());
     Err(Remark { name: String::new(), path: hits.paths.first().cloned().unwrap_or_default(), what })
+}
+
+/// The first cache is the one that a call would reach. One behind it only makes a build faster, and a call has room for
+/// one.
+fn stacked(name: &str, stack: &[PathBuf]) -> Remark {
+    let [first, second, ..] = stack else { return Remark::default() };
+    let label = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (ahead, behind) = (label(first), label(second));
+    let mut what =
+        format!("it stands behind {}, and a call goes through one of them: it is left out", first.display());
+    if ahead == "ccache" {
+        what.push_str(&format!("; set CCACHE_PREFIX={behind} to have ccache call it"));
+    }
+    Remark { name: name.to_owned(), path: second.clone(), what }
 }
 
 /// What a compiler says of itself.

@@ -166,8 +166,6 @@ pub(super) struct Isa {
     pub triples: Vec<String>,
     #[serde(default)]
     pub since: BTreeMap<Coded<Dialect>, Version>,
-    #[serde(default)]
-    pub markers: BTreeMap<Coded<Dialect>, Vec<String>>,
     pub levels: BTreeMap<Spanned<String>, IsaLevel>,
     pub beyond: Beyond,
 }

@@ -103,7 +103,8 @@ fn injections(toolchains: &Toolchains, doc: &mut String) {
 fn rules(toolchains: &Toolchains, doc: &mut String) {
     doc.push_str(
         "## What happens to the caller's arguments\n\n\
-         The first rule that fits decides. `note` leaves the argument and says so in the record.\n\n",
+         The first rule that fits decides. `note` leaves the argument and says so in the record. `{above}` stands for \
+         each level above the family's.\n\n",
     );
     table(doc, &["rule", "when", "tools", "options", "action", "calls", "probes", "why", "way out"]);
     for row in &toolchains.rules {

@@ -62,9 +62,6 @@ fn table(parts: &Parts, dialect: Dialect, tables: &mut Tables, path: &mut Vec<Di
             rows.entry(row.spelling.clone()).or_insert(row);
         }
     }
-    for row in markers(parts.isa, dialect) {
-        rows.insert(row.spelling.clone(), row);
-    }
     tables.insert(dialect, rows);
     path.pop();
     Ok(())
@@ -118,18 +115,4 @@ pub(super) fn features(isa: &Isa) -> impl Iterator<Item = (&str, u8)> {
         level.features.iter().map(move |feature| (feature.get_ref().as_str(), number))
     });
     levels.chain(isa.beyond.features.iter().map(|feature| (feature.get_ref().as_str(), BEYOND)))
-}
-
-/// Ways to mark an output with a level.
-fn markers(isa: &Isa, dialect: Dialect) -> impl Iterator<Item = OptionRow> {
-    let spellings =
-        isa.markers.iter().filter(move |(of, _)| of.0 == dialect).flat_map(|(_, spellings)| spellings);
-    spellings.flat_map(|spelling| {
-        Level::ALL.into_iter().skip(1).map(move |level| OptionRow {
-            spelling: spelling.replace("{level}", level.name()),
-            form: Form::Flag,
-            effect: Effect::IsaMarker,
-            level: level.number(),
-        })
-    })
 }

@@ -361,6 +361,15 @@ impl Making<'_> {
         self.family.level.map_or(flag.to_owned(), |level| flag.replace("{level}", level.name()))
     }
 
+    /// A pattern for each level above the family's, if it speaks of them.
+    fn above(&self, pattern: &str) -> Vec<String> {
+        if !pattern.contains("{above}") {
+            return vec![pattern.to_owned()];
+        }
+        let above = Level::ALL.iter().filter(|level| self.family.level.is_some_and(|own| **level > own));
+        above.map(|level| pattern.replace("{above}", level.name())).collect()
+    }
+
     /// Fills in what is known now; the rest is the shim's. One flag may become several.
     fn fill(&mut self, rule: &str, flag: &str) -> Vec<Bytes> {
         let flag = self.levelled(flag);
@@ -421,7 +430,8 @@ impl Making<'_> {
             probes: row.probes,
         };
         if !row.patterns.is_empty() {
-            let patterns = row.patterns.iter().flat_map(|pattern| self.paths(pattern.get_ref()));
+            let patterns = row.patterns.iter().flat_map(|pattern| self.above(pattern.get_ref()));
+            let patterns = patterns.flat_map(|pattern| self.paths(&pattern));
             let mut patterns: Vec<Bytes> = patterns.collect();
             patterns.sort_unstable();
             patterns.dedup();

@@ -180,11 +180,20 @@ fn compose(options: &SessionOptions<'_>, places: Places<'_>) -> Result<Composed>
         reproducible: options.reproducible,
         path: &path,
     };
-    let Assembled { plan: data, unfit, shortfalls } = assemble(order, places, &discovery.tools)?;
+    let Assembled { plan: mut data, unfit, shortfalls } = assemble(order, places, &discovery.tools)?;
+    data.file_limit = data.record.is_some() && file_sizes_are_limited();
     discovery.remarks.extend(unfit);
     let bytes = plan::write(&data)
         .map_err(|source| Error::failed(format!("the plan cannot be written: {source}")))?;
     Ok(Composed { path, led, discovery, shortfalls, bytes })
+}
+
+/// Whether the caller limits the sizes of files (`ulimit -f`).
+fn file_sizes_are_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: `limit` is a valid `rlimit` that lives through the call, which only writes to it.
+    unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    limit.rlim_cur != libc::RLIM_INFINITY
 }
 
 /// Variables by which build systems are told the tools of the target, and those of this machine for what they build for

@@ -274,7 +274,7 @@ fn probe_row(source: &Source, probe: Probe) -> Result<ProbeRow> {
         let text = pattern.get_ref();
         let rest = text.strip_prefix("{temp}").unwrap_or(text);
         if text.is_empty() || rest.contains(['{', '}']) {
-            let message = format!("`{text}` is no pattern: `*`, `**`, and `{{temp}}` at the start");
+            let message = format!("`{text}` is no pattern: `?`, `*`, `**`, and `{{temp}}` at the start");
             return Err(source.error(pattern.span(), &message));
         }
     }
@@ -356,15 +356,16 @@ fn check_rule(rule: &Placed<RuleRow>) -> Result<()> {
         ));
     }
     if row.effect.0 == Effect::ForLinker
-        && (row.patterns.is_empty() || !matches!(action, Action::Drop | Action::Refuse))
+        && (row.patterns.is_empty() || !matches!(action, Action::Drop | Action::Note | Action::Refuse))
     {
-        return fault("words for the linker are known by `patterns`, and are dropped or refused");
+        return fault("words for the linker are known by `patterns`, and are dropped, noted or refused");
     }
     for value in row.values.iter().chain(&row.patterns) {
         placeholders(
             &rule.source,
             value,
             &[
+                "above",
                 "level",
                 "machine",
                 "triples",

@@ -64,6 +64,11 @@ class Browser:
             time.sleep(0.02)
         raise AssertionError(f"it never came true: {script}")
 
+    def size(self, width, height):
+        """Shows the page as in a window of this size, whatever the least is that a window may have."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": size})
+
     def errors(self):
         """What the page's console complains of."""
         log = self._call("POST", "/se/log", {"type": "browser"})

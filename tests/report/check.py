@@ -53,8 +53,8 @@ def small(window):
 
     # A call: what was changed, by which rule, and why.
     window.click("[data-id='01']")
-    same(window.texts(".args .gone"), ["march-native\n-march=native"])
-    same(window.texts(".args .new"), ["level\n-march=x86-64-v3"])
+    same(window.texts(".args .gone"), ["-march=native\nmarch-native"])
+    same(window.texts(".args .new"), ["-march=x86-64-v3\nlevel"])
     detail = window.text("#detail")
     for wanted in ["level: the level is a floor", "march-native: names the builder", "higher: stays for dispatch",
                    "'-DX=a b'", "/w/src", "CFLAGS", "'-O2 -g'"]:
@@ -91,7 +91,30 @@ def small(window):
         canvas.setPointerCapture = () => {};
         for (const type of ['pointerdown', 'pointerup']) canvas.dispatchEvent(new PointerEvent(type, at));""")
     same(window.texts(".row[aria-selected=true] .what"), ["cc a.c → a.o"])
+
+    # The arrow keys go through the list, and leave the details alone.
+    press = "document.querySelector(arguments[0]).dispatchEvent(new KeyboardEvent('keydown', { key: arguments[1], bubbles: true }))"
+    window.run(press, "#list", "ArrowDown")
+    same(window.run("return location.hash"), "#02")
+    window.run(press, "#detail", "ArrowDown")
+    same(window.run("return location.hash"), "#02")
+    window.run(press, "body", "Escape")
+    same(window.run("return document.getElementById('detail').hidden"), True)
+
+    # What cannot be seen is spelled out.
+    same(window.run("return quoted('a\\u202eb\\u2028')"), r"$'a\xe2\x80\xaeb\xe2\x80\xa8'")
     same(window.errors(), [])
+
+
+def narrow(window):
+    """On a telephone the list still says what each call is of, and a choice brings its details into sight."""
+    window.size(400, 800)
+    window.run("reset(); choose(null, null); scrollTo(0, 0)")
+    what = window.run("const box = document.querySelector('.what').getBoundingClientRect(); return [box.left, box.right]")
+    assert what[1] - what[0] > 100 and what[1] <= 400, what
+    same(window.run("return document.documentElement.scrollWidth"), 400)
+    window.run("document.querySelector('.row').click()")
+    window.wait("return document.querySelector('#detail h2').getBoundingClientRect().bottom < innerHeight")
 
 
 def large(window):
@@ -114,6 +137,9 @@ def empty(window):
     window.click("#tab-warnings")
     same(window.text("#shown"), "0 of 0 warnings")
     assert "was not kept" in window.text("#none")
+    window.click("#tab-calls")
+    same(window.text("#none"), "No tool was called through the shim.")
+    same(window.run("return document.getElementById('timeline').hidden"), True)
     same(window.errors(), [])
 
 
@@ -126,6 +152,7 @@ def main():
         small(window)
         if shots:
             window.screenshot(shots / "small.png")
+        narrow(window)
         window.open(pages[2])
         empty(window)
     with browser() as window:

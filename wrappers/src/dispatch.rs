@@ -7,6 +7,7 @@
 use crate::paths::{base_name, parent, same_path};
 use crate::plan::view::Tool;
 use crate::plan::{Plan, Role};
+use crate::sys::same_target;
 
 /// What is to be run, before its arguments are looked at.
 #[derive(Clone, Copy, Debug)]
@@ -57,19 +58,36 @@ pub fn dispatch<'p, 'a>(plan: Plan<'p>, name: &[u8], args: &'a [&'a [u8]]) -> Op
     if tool.role() != Role::Launcher {
         return Some(direct);
     }
-    // `ccache [KEY=VALUE…] COMPILER ARGS…`; its own options (`ccache -s`) stand where the compiler would.
-    let setting = |arg: &&[u8]| arg.contains(&b'=') && !arg.contains(&b'/') && !arg.starts_with(b"-");
-    let at = args.iter().take_while(|arg| setting(arg)).count();
-    let compiler = args.get(at).and_then(|word| named(plan, word));
+    let compiler = compiler_word(args).and_then(|at| Some((at, named(plan, args[at])?)));
     Some(match compiler {
-        Some(compiler) => {
+        Some((at, compiler)) => {
             Target { tool: compiler, via: Some(tool), ahead: &args[..at], args: &args[at + 1..] }
         }
-        None => direct,
+        None => {
+            implied(plan, tool, args).map_or(direct, |tool| Target { tool, via: plan.tool(name), ..direct })
+        }
     })
 }
 
-/// The tool that a word names: by bare name, by its path in the shim folder, or by its real path.
+/// The compiler of a call that names none: distcc then takes `cc`, unless it is asked about itself (distcc(1)).
+fn implied<'p>(plan: Plan<'p>, launcher: Tool<'p>, args: &[&[u8]]) -> Option<Tool<'p>> {
+    const ITSELF: [&[u8]; 6] =
+        [b"--help", b"--scan-includes", b"--show-hosts", b"--show-principal", b"--version", b"-j"];
+    let compiles = args.first().is_some_and(|first| first.starts_with(b"-") && !ITSELF.contains(first));
+    plan.tool(b"cc").filter(|_| compiles && base_name(launcher.real()) == b"distcc")
+}
+
+/// Which of a cache's arguments is the compiler: `ccache [KEY=VALUE…] COMPILER ARGS…`. Its own options (`ccache -s`)
+/// stand where the compiler would.
+#[must_use]
+pub fn compiler_word(args: &[&[u8]]) -> Option<usize> {
+    let setting = |arg: &&[u8]| arg.contains(&b'=') && !arg.contains(&b'/') && !arg.starts_with(b"-");
+    let at = args.iter().take_while(|arg| setting(arg)).count();
+    args.get(at).filter(|word| !word.starts_with(b"-")).map(|_| at)
+}
+
+/// The tool that a word names: by bare name, by its path in the shim folder, by its real path, or by another path to
+/// one of these under the same name (`/bin/gcc`).
 fn named<'p>(plan: Plan<'p>, word: &[u8]) -> Option<Tool<'p>> {
     if !word.contains(&b'/') || same_path(parent(word), plan.bin()) {
         return plan.tool(base_name(word)).filter(|tool| tool.role() != Role::Launcher);
@@ -77,5 +95,11 @@ fn named<'p>(plan: Plan<'p>, word: &[u8]) -> Option<Tool<'p>> {
     // The same file may have several names (`cc`, `gcc`); the one called by this name goes first, since a
     // C++ driver is known by its name.
     let same = |tool: &Tool<'p>| tool.real() == word && tool.role() != Role::Launcher;
-    plan.tool(base_name(word)).filter(same).or_else(|| plan.tools().iter().find(same))
+    let by_path = plan.tool(base_name(word)).filter(same).or_else(|| plan.tools().iter().find(same));
+    // Under another name the same file may be another driver (clang, clang++).
+    let linked = |tool: &Tool<'p>| {
+        let shim = [plan.bin(), b"/", tool.name()].concat();
+        tool.role() != Role::Launcher && (same_target(tool.real(), word) || same_target(&shim, word))
+    };
+    by_path.or_else(|| plan.tool(base_name(word)).filter(linked))
 }

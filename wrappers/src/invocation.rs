@@ -3,12 +3,12 @@
 //! The reading is that of the tool's own driver: the last `-x` counts for what follows, `-E` beats `-S`
 //! beats `-c`, a C++ driver takes `.c` for C++. What cannot be told is [`Kind::Other`], and passes.
 
-use crate::args::{Items, Line, What};
+use crate::args::{Item, Items, Line, What};
 use crate::exports::Exported;
 use crate::paths::{base_name, stem};
 use crate::plan::view::Options;
 use crate::plan::{Dialect, Effect, Kind, Language, Languages, Role};
-use crate::taken::is_binary;
+use crate::taken::brings_input;
 
 /// A call, understood.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl<'a> Invocation<'a> {
     /// Reads a line as a tool of this role and dialect would.
     #[must_use]
     pub fn read(line: Line<'a>, role: Role, dialect: Dialect, options: Options<'_>) -> Self {
-        let items = Items::read(&line, options);
+        let items = Items::read(&line, options, dialect == Dialect::Objcopy);
         let mut call = Self {
             line,
             items,
@@ -109,7 +109,7 @@ impl<'a> Invocation<'a> {
                 (What::Option, Effect::Language) => forced = Some(item.value(&self.line)),
                 (What::Option, Effect::Library) => libraries = true,
                 (What::Option, Effect::ForLinker) => {
-                    libraries |= item.value(&self.line).split(|byte| *byte == b',').any(is_binary);
+                    libraries |= item.value(&self.line).split(|byte| *byte == b',').any(brings_input);
                 }
                 (What::Input, _) => {
                     self.inputs.push(item.at);
@@ -183,10 +183,43 @@ impl<'a> Invocation<'a> {
         } else if let Some(output) = output {
             vec![output]
         } else {
-            let derive = |at: &usize| derived(self.line.text(*at), assembly, precompile);
+            let extension = if precompile { b".gch".as_slice() } else { self.extension(assembly) };
+            let derive = |at: &usize| derived(self.line.text(*at), extension, precompile);
             self.sources.iter().map(derive).collect()
         };
-        self.dep_file = dep_file;
+        self.dep_file = dep_file.or_else(|| self.dependencies_beside(preprocess));
+    }
+
+    /// The file that `-MD` writes by itself when one source is compiled. What a link's is called differs between
+    /// versions of compilers.
+    fn dependencies_beside(&self, preprocess: bool) -> Option<Vec<u8>> {
+        let [source] = self.sources[..] else { return None };
+        if !self.items.any(Effect::DependenciesBeside) || preprocess || self.kind == Kind::Link {
+            return None;
+        }
+        let output = self.output_option().unwrap_or_else(|| base_name(self.line.text(source)));
+        let name = base_name(output);
+        Some([&output[..output.len() - name.len()], stem(name), b".d"].concat())
+    }
+
+    /// The extension of what a driver makes of a source where it is not told a name.
+    fn extension(&self, assembly: bool) -> &'static [u8] {
+        let own = |item: &Item| -> Option<&'static [u8]> {
+            match self.line.text(item.at) {
+                b"--analyze" => Some(b".plist"),
+                b"--precompile" => Some(b".pcm"),
+                b"-emit-ast" => Some(b".ast"),
+                _ => None,
+            }
+        };
+        let stages = self.items.iter().filter(|item| item.effect == Effect::CompileOnly);
+        let usual = match (assembly, self.items.any(Effect::EmitLlvm)) {
+            (true, true) => b".ll".as_slice(),
+            (true, false) => b".s",
+            (false, true) => b".bc",
+            (false, false) => b".o",
+        };
+        { stages }.find_map(own).unwrap_or(usual)
     }
 
     fn read_linker(&mut self) {
@@ -221,7 +254,10 @@ impl<'a> Invocation<'a> {
         if changes || index_only {
             self.kind = Kind::Archive;
             self.outputs = vec![self.line.text(archive).to_vec()];
-            self.inputs = (archive + 1..self.line.words().len()).collect();
+            // What is deleted or moved is named by members, and is no file.
+            if [b'r', b'q'].into_iter().any(has) {
+                self.inputs = (archive + 1..self.line.words().len()).collect();
+            }
         } else {
             self.kind = if has(b'x') { Kind::Other } else { Kind::Query };
             self.inputs = vec![archive];
@@ -229,6 +265,10 @@ impl<'a> Invocation<'a> {
     }
 
     fn read_plain(&mut self) {
+        // A cache's own commands, or a compiler that nobody knows: what it reads and writes cannot be told.
+        if self.role == Role::Launcher {
+            return;
+        }
         let inputs = self.items.iter().filter(|item| item.what == What::Input);
         self.inputs = inputs.map(|item| item.at).collect();
         let output = self.output_option().map(<[u8]>::to_vec);
@@ -357,9 +397,7 @@ fn as_cxx_driver(language: Language) -> Language {
 }
 
 /// The output that a driver derives from a source: `dir/a.c` gives `a.o` in the working folder.
-fn derived(source: &[u8], assembly: bool, precompile: bool) -> Vec<u8> {
-    if precompile {
-        return [source, b".gch"].concat();
-    }
-    [stem(base_name(source)), if assembly { b".s" } else { b".o" }].concat()
+/// A precompiled header stands beside it, under its whole name.
+fn derived(source: &[u8], extension: &[u8], beside: bool) -> Vec<u8> {
+    [if beside { source } else { stem(base_name(source)) }, extension].concat()
 }

@@ -1,5 +1,5 @@
 //! Words that a driver hands to its linker, in whatever way a call spells them: `-Wl,-z,defs`, `-Wl,-z -Wl,defs`,
-//! `-Xlinker -z -Xlinker defs` say the same, so a rule looks at the words and not at the arguments.
+//! `-Xlinker -z -Xlinker defs`, `-z defs` say the same, so a rule looks at the words and not at the arguments.
 
 use crate::args::Item;
 use crate::invocation::Invocation;
@@ -21,8 +21,9 @@ pub(crate) fn words<'c>(call: &'c Invocation<'_>) -> Vec<Word<'c>> {
         .flat_map(|item| {
             let value = item.value(&call.line);
             let list = is_list(item, call);
+            let keyword = is_keyword(item, call).then_some(&b"-z"[..]);
             let parts = value.split(move |byte| list && *byte == b',');
-            parts.map(move |text| Word { item, text })
+            keyword.into_iter().chain(parts).map(move |text| Word { item, text })
         })
         .collect()
 }
@@ -30,6 +31,17 @@ pub(crate) fn words<'c>(call: &'c Invocation<'_>) -> Vec<Word<'c>> {
 /// Whether an argument holds a list of words.
 fn is_list(item: &Item, call: &Invocation<'_>) -> bool {
     call.line.text(item.at).starts_with(b"-Wl,")
+}
+
+/// Whether it is `-z`, by which a driver and its linker take a keyword alike.
+fn is_keyword(item: &Item, call: &Invocation<'_>) -> bool {
+    call.line.text(item.at).starts_with(b"-z")
+}
+
+/// Whether a word asks the linker for an object in place of a program or library.
+pub(crate) fn makes_object(call: &Invocation<'_>) -> bool {
+    const ASKING: [&[u8]; 5] = [b"-r", b"-i", b"-Ur", b"--relocatable", b"-relocatable"];
+    words(call).iter().any(|word| ASKING.contains(&word.text))
 }
 
 /// The argument with the words that are left, or nothing if none is.

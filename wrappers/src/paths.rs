@@ -55,15 +55,19 @@ pub fn within(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// Whether `text` is written by `pattern`: `*` is any run of bytes but `/`, `**` any run at all.
+/// Whether `text` is written by `pattern`: `?` is any byte but `/`, `*` any run of them, `**` any run at all.
 #[must_use]
 pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     // Where to try again: the pattern behind the last star, the text that it has taken so far. A `**` can
     // always take more, so a `*` behind it that cannot gives way to it.
     let (mut p, mut t) = (0, 0);
-    // The usual pattern of a table is `**/NAME…`: a text without `/NAME` is not looked at twice.
+    // What most texts differ in is asked first: their end, and, since the usual pattern of a table is `**/NAME…`, whether
+    // there is a `/NAME` at all.
+    if pattern.last().is_some_and(|last| !matches!(last, b'*' | b'?') && text.last() != Some(last)) {
+        return false;
+    }
     if let Some(rest) = pattern.strip_prefix(b"**") {
-        let literal = rest.split(|byte| *byte == b'*').next().unwrap_or_default();
+        let literal = rest.split(|byte| matches!(byte, b'*' | b'?')).next().unwrap_or_default();
         if !literal.is_empty() && !contains(text, literal) {
             return false;
         }
@@ -85,7 +89,10 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
         if p == pattern.len() && t == text.len() {
             return true;
         }
-        if p < pattern.len() && t < text.len() && pattern[p] == text[t] {
+        if p < pattern.len()
+            && t < text.len()
+            && (pattern[p] == text[t] || (pattern[p] == b'?' && text[t] != b'/'))
+        {
             (p, t) = (p + 1, t + 1);
             continue;
         }
@@ -126,6 +133,10 @@ mod tests {
             ("conftest.*", "conftest", false),
             ("*.c", "a/b.c", false),
             ("a*b*c", "a-b-b-c", true),
+            ("/tmp/tmp???/*.c*", "/tmp/tmpx_1/a.cc", true),
+            ("/tmp/tmp???/*.c*", "/tmp/tmpx_1.build/a.c", false),
+            ("a?c", "a/c", false),
+            ("**/?b", "/x/ab", true),
             ("**", "", true),
             ("", "a", false),
         ] {

@@ -30,13 +30,13 @@ pub fn probe<'p>(plan: Plan<'p>, call: &Invocation<'_>, place: Place<'_>) -> Opt
     plan.probes().iter().find(|row| {
         (!row.no_output() || call.writes_nothing())
             && row.cwd().is_none_or(|pattern| cwd.fits(pattern, place))
-            && row.output().is_none_or(|pattern| outputs.iter().any(|path| path.fits(pattern, place)))
             && match row.input() {
                 None => !row.outside(),
                 Some(pattern) => inputs.iter().any(|path| {
                     path.fits(pattern, place) && !(row.outside() && within(place.cwd, parent(&path.absolute)))
                 }),
             }
+            && row.output().is_none_or(|pattern| outputs.iter().any(|path| path.fits(pattern, place)))
     })
 }
 
@@ -73,7 +73,7 @@ impl<'c> Named<'c> {
         if pattern.contains(&b'/') {
             // Most rows ask for a folder of some name anywhere above, and most paths have none like it.
             if let [b'*', b'*', b'/', first, ..] = pattern
-                && *first != b'*'
+                && !matches!(first, b'*' | b'?')
                 && self.initials & bit(*first) == 0
             {
                 return false;

@@ -88,8 +88,6 @@ pub struct Ended {
     pub sys: u64,
     /// Peak resident size, KiB.
     pub rss: u64,
-    /// Whether somebody wanted it to end meanwhile, whatever it made of that.
-    pub interrupted: bool,
 }
 
 impl Ended {
@@ -100,173 +98,71 @@ impl Ended {
     }
 }
 
-/// Signals that are handed on to the tool.
-const FORWARDED: [c_int; 8] = [
-    libc::SIGHUP,
-    libc::SIGINT,
-    libc::SIGQUIT,
-    libc::SIGTERM,
-    libc::SIGUSR1,
-    libc::SIGUSR2,
-    libc::SIGTSTP,
-    libc::SIGCONT,
-];
-
-/// Signals of this process, held back from here to its end: a tool can be waited for, and the record written.
+/// What the shim does about its own signals while the tool runs, which is as little as can be: all of them keep the
+/// caller's dispositions, and so does the tool, which inherits them.
 ///
-/// They are blocked and waited for, not handled: no handler can then run in the child, which shares our memory
-/// until it becomes the tool; one wait tells of the tool's end and of what is to be handed on, so that no signal
-/// falls between two steps; and one system call does for eight handlers.
+/// A signal to the group (a key of the terminal, the end of a session) reaches both by itself. One to the shim alone ends
+/// the shim, as it would have ended the tool in its place, and the kernel then ends the tool (`PR_SET_PDEATHSIG`).
+/// Waiting signals out and handing them on would cost three system calls at every compile, for the sake of a few
+/// milliseconds of a build that is being thrown away.
+#[derive(Debug, Default)]
 pub struct Signals {
-    /// The caller's mask, which the tool gets.
-    given: libc::sigset_t,
-    /// The caller ignores SIGCHLD: the tool is to find that so, but we must not, or its status is lost.
-    ignores_children: bool,
-    /// This process.
-    own: libc::pid_t,
-}
-
-/// A set of signals.
-fn set(signals: &[c_int]) -> libc::sigset_t {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: `sigemptyset` fills the set before anything else is done with it.
-    unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        for signal in signals {
-            libc::sigaddset(set.as_mut_ptr(), *signal);
-        }
-        set.assume_init()
-    }
-}
-
-/// Changes the mask of this process, and gives the one before.
-fn mask(how: c_int, set: &libc::sigset_t) -> libc::sigset_t {
-    let mut before = self::set(&[]);
-    // SAFETY: both sets are valid and live through the call.
-    unsafe { libc::sigprocmask(how, set, &raw mut before) };
-    before
-}
-
-/// Whether this process was started with a signal ignored.
-fn ignored(signal: c_int) -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: zero is a valid `sigaction`, and the kernel fills it.
-    unsafe {
-        libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
-        action.assume_init().sa_sigaction == libc::SIG_IGN
-    }
-}
-
-/// Sends a signal.
-fn send(pid: libc::pid_t, signal: c_int) {
-    // SAFETY: plain call. `pid` is this process, or a child that was not waited for yet.
-    unsafe { libc::kill(pid, signal) };
+    /// The caller's way with SIGXFSZ where we ignore it, which the tool is to find.
+    file_size: Option<libc::sighandler_t>,
 }
 
 impl Signals {
-    /// Holds them back. `own` is this process.
-    #[must_use]
-    pub fn hold(own: libc::pid_t) -> Self {
-        let mut held = set(&FORWARDED);
-        // SAFETY: `held` is a valid set; `signal` only takes back what the caller may have set.
-        let ignores_children = unsafe {
-            libc::sigaddset(&raw mut held, libc::SIGCHLD);
-            // A write beyond the caller's limit of file sizes is to fail, where the signal would kill us.
-            libc::sigaddset(&raw mut held, libc::SIGXFSZ);
-            libc::signal(libc::SIGCHLD, libc::SIG_DFL) == libc::SIG_IGN
-        };
-        Self { given: mask(libc::SIG_BLOCK, &held), ignores_children, own }
-    }
-
-    /// Waits for the tool, and hands on what is sent to us meanwhile.
-    fn wait(&self, tool: libc::pid_t) -> Ended {
-        let mut awaited = set(&FORWARDED);
-        // SAFETY: `awaited` is a valid set.
-        unsafe { libc::sigaddset(&raw mut awaited, libc::SIGCHLD) };
-        let mut interrupted = false;
-        loop {
-            let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-            // SAFETY: the set is valid, zero is a valid `siginfo_t`, and the kernel fills it.
-            let (signal, code) = unsafe {
-                let signal = libc::sigwaitinfo(&raw const awaited, info.as_mut_ptr());
-                (signal, info.assume_init().si_code)
-            };
-            match signal {
-                // It comes for a tool that stops, too, and for children that the caller left us.
-                libc::SIGCHLD => {
-                    if let Some(ended) = reap(tool, libc::WNOHANG) {
-                        return Ended { interrupted, ..ended };
-                    }
-                }
-                // A kernel that does not know how to wait for signals is no reason to spin.
-                ..=0 => return reap(tool, 0).unwrap_or_default(),
-                signal if ignored(signal) => {}
-                signal => {
-                    // What a key of the terminal sends, it sends to the whole group, and so to the tool as well; a
-                    // terminal that hangs up tells the leader of its session alone, which may be us.
-                    let by_key = matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
-                    if !(by_key && code > 0) {
-                        send(tool, signal);
-                    }
-                    match signal {
-                        libc::SIGTSTP => self.stop(),
-                        libc::SIGCONT => {}
-                        _ => interrupted = true,
-                    }
-                }
-            }
-        }
-    }
-
-    /// Stops this process as SIGTSTP does by itself. That is not at all in a group that no shell watches over,
-    /// where SIGSTOP would stop us for ever; so the signal itself is sent once more.
-    fn stop(&self) {
-        let stop = set(&[libc::SIGTSTP]);
-        send(self.own, libc::SIGTSTP);
-        mask(libc::SIG_UNBLOCK, &stop);
-        mask(libc::SIG_BLOCK, &stop);
-    }
-
-    /// Ends this process as the tool ended. A signal that comes now comes too late, as one to a process that is gone.
-    pub fn end_as(&self, ended: &Ended) -> ! {
-        if let Some(signal) = ended.signal {
-            // SAFETY: plain calls. The tool has left its core already, if it may.
-            unsafe {
-                let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-                libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
-                libc::signal(signal, libc::SIG_DFL);
-            }
-            send(self.own, signal);
-            mask(libc::SIG_UNBLOCK, &set(&[signal]));
-        }
-        exit(ended.signal.map_or_else(|| ended.exit.unwrap_or(1), |signal| 128 + signal))
+    /// A write of ours beyond the caller's limit of file sizes is to fail, where SIGXFSZ would kill us.
+    pub fn survive_file_limit(&mut self) {
+        // SAFETY: a plain call; no handler is set.
+        self.file_size = Some(unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) });
     }
 }
 
-/// The end of the tool; with `WNOHANG` `None` if it has not ended.
-fn reap(tool: libc::pid_t, flags: c_int) -> Option<Ended> {
-    // Should the kernel not know our child, its end is unknown, which is a failure.
-    let mut status = 1 << 8;
+/// Ends this process as the tool ended.
+pub fn end_as(ended: &Ended) -> ! {
+    let Some(signal) = ended.signal else { exit(ended.exit.unwrap_or(1)) };
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: plain calls; `sigemptyset` fills the set before anything else is done with it. The tool has left its
+    // core already, if it may.
+    unsafe {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+        libc::signal(signal, libc::SIG_DFL);
+        libc::kill(libc::getpid(), signal);
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        libc::sigprocmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
+    }
+    exit(128 + signal)
+}
+
+/// Waits for the tool.
+///
+/// # Errors
+///
+/// `ECHILD` if the kernel has thrown its end away, which it does where the caller ignores SIGCHLD.
+fn reap(tool: libc::pid_t) -> Result<Ended, i32> {
+    let mut status = 0;
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the kernel fills `status` and `usage`, of which zero is a valid value; `tool` is our child, and
     // nobody else waits for it.
-    let (reaped, usage) = unsafe {
-        let reaped = loop {
-            let reaped = libc::wait4(tool, &raw mut status, flags, usage.as_mut_ptr());
-            if reaped >= 0 || errno() != libc::EINTR {
-                break reaped;
+    let usage = unsafe {
+        while libc::wait4(tool, &raw mut status, 0, usage.as_mut_ptr()) < 0 {
+            let error = errno();
+            if error != libc::EINTR {
+                return Err(error);
             }
-        };
-        (reaped, usage.assume_init())
+        }
+        usage.assume_init()
     };
     let micros = |time: libc::timeval| time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned();
-    (reaped != 0).then(|| Ended {
+    Ok(Ended {
         exit: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
         signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
         user: micros(usage.ru_utime),
         sys: micros(usage.ru_stime),
         rss: usage.ru_maxrss.cast_unsigned(),
-        interrupted: false,
     })
 }
 
@@ -293,12 +189,8 @@ extern "C" fn child(handover: *mut c_void) -> c_int {
     // are made, and nothing is allocated or dropped. No signal has a handler.
     unsafe {
         let handover = handover.cast::<Handover<'_>>();
-        let signals = (*handover).signals;
+        // Only a parent that was killed within the microsecond before this goes unnoticed.
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
-        if libc::getppid() != signals.own {
-            // The parent died before it could be told of.
-            libc::_exit(128 + libc::SIGTERM);
-        }
         for (fd, stream) in [(0, 0), (1, 1), (2, 2)] {
             if let Some(from) = (*handover).streams[stream]
                 && libc::dup2(from, fd) < 0
@@ -307,10 +199,9 @@ extern "C" fn child(handover: *mut c_void) -> c_int {
                 libc::_exit(127);
             }
         }
-        if signals.ignores_children {
-            libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        if let Some(given) = (*handover).signals.file_size {
+            libc::signal(libc::SIGXFSZ, given);
         }
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const signals.given, ptr::null_mut());
         libc::execve((*handover).program, (*handover).argv, (*handover).envp);
         (*handover).error = errno();
         libc::_exit(127)
@@ -335,7 +226,7 @@ impl Command<'_> {
     ///
     /// # Errors
     ///
-    /// The kernel's error number if it could not be started.
+    /// The kernel's error number if it could not be started; `ECHILD` if it ran and its end is unknown.
     pub fn run(&self, signals: &Signals) -> Result<Ended, i32> {
         let program = [self.program, b"\0"].concat();
         let (argv, envp) = (self.argv.pointers(), self.envp.pointers());
@@ -360,7 +251,7 @@ impl Command<'_> {
         if pid < 0 {
             return Err(error);
         }
-        let ended = signals.wait(pid);
-        if error == 0 { Ok(ended) } else { Err(error) }
+        let ended = reap(pid);
+        if error == 0 { ended } else { Err(error) }
     }
 }

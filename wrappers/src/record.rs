@@ -9,7 +9,7 @@ use crate::dispatch::Target;
 use crate::elf;
 use crate::invocation::Invocation;
 use crate::plan::{Kind, Plan};
-use crate::process::{Ended, Signals};
+use crate::process::Ended;
 use crate::rewrite::{Arg, Decision, Refusal};
 use crate::sys::{self, Fd, Stamp};
 use crate::taken;
@@ -501,11 +501,10 @@ pub struct Record<'p> {
 }
 
 impl<'p> Record<'p> {
-    /// Opens the record of a plan; `None` if it keeps none. A write to it needs our signals to be held back.
+    /// Opens the record of a plan; `None` if it keeps none.
     #[must_use]
-    pub fn open<'s>(plan: Plan<'p>, hold: impl FnOnce() -> &'s Signals) -> Option<Self> {
+    pub fn open(plan: Plan<'p>) -> Option<Self> {
         let path = plan.record()?;
-        hold();
         let record = Self { path, fd: Fd::append(path).ok() };
         if record.fd.is_none() {
             record.lose();

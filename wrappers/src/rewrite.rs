@@ -8,12 +8,13 @@
 use std::borrow::Cow;
 
 use crate::args::{Item, What};
+use crate::dispatch::compiler_word;
 use crate::exports::Exported;
 use crate::invocation::{Invocation, archiver_key};
 use crate::linker_words::{self, Word};
 use crate::paths::{absolute, base_name, matches, within};
 use crate::plan::view::{Injection, Profile, Rule};
-use crate::plan::{Action, Dialect, Effect, ExportsKnown, Kind, LevelTest, Slot};
+use crate::plan::{Action, Dialect, Effect, ExportsKnown, Kind, LevelTest, Role, Slot};
 use crate::probe::Place;
 
 /// One argument, ours or the caller's.
@@ -81,6 +82,9 @@ pub fn decide<'c>(
     place: Place<'c>,
 ) -> Decision<'c> {
     let passed = || Decision { args: call.line.render(&[]), ..Decision::default() };
+    if call.role == Role::Launcher {
+        return Decision { edits: unknown_compiler(call).into_iter().collect(), ..passed() };
+    }
     let Some(profile) = profile.filter(|_| !internal(call)) else { return passed() };
     let mut draft =
         Draft { call, profile, probe, place, changes: Vec::new(), edits: Vec::new(), dropped: Vec::new() };
@@ -98,6 +102,15 @@ pub fn decide<'c>(
     let before = draft.inject(Slot::Before);
     let after = draft.inject(Slot::After);
     draft.finish(&before, &after)
+}
+
+/// What is told of a call of a compiler cache for a compiler that has no name in the plan: it passes, since it may be
+/// for another machine, and an audit sees what becomes of it.
+fn unknown_compiler<'c>(call: &'c Invocation<'_>) -> Option<Edit<'c>> {
+    let at = compiler_word(call.line.argv())?;
+    let compiler: Vec<Arg<'c>> = vec![Cow::Borrowed(call.line.argv()[at])];
+    let why = b"no compiler that was found on PATH when the shim was set up: its calls are not read, and get nothing of the family";
+    Some(Edit { rule: b"unknown-compiler", why, at, before: compiler.clone(), after: compiler })
 }
 
 /// A driver that was called to be its own front end.
@@ -169,11 +182,12 @@ impl<'c> Draft<'c, '_> {
             }
             self.edits.push(edit);
         }
-        if looked_at & bit(Effect::ForLinker) != 0 { self.linker_words() } else { None }
+        let words = looked_at & bit(Effect::ForLinker) != 0 && call.items.any(Effect::ForLinker);
+        if words { self.linker_words() } else { None }
     }
 
-    /// Applies the rules to what is for the linker: words are taken out of the arguments that hold them, or the call is
-    /// refused.
+    /// Applies the rules to what is for the linker: words are taken out of the arguments that hold them, noted, or the
+    /// call is refused.
     fn linker_words(&mut self) -> Option<Refusal<'c>> {
         let call = self.call;
         let concerned = |rule: &Rule<'c>| {
@@ -203,12 +217,30 @@ impl<'c> Draft<'c, '_> {
                     let (at, arg) = (words[at].item.at, Cow::Borrowed(words[at].text));
                     return Some(Refusal { rule: rule.rule(), why: rule.why(), hint: rule.hint(), at, arg });
                 }
+                Action::Note => self.note_words(rule, &words[at..last]),
                 _ => {}
             }
             at = last.max(at + 1);
         }
         self.without_words(&words, &takers);
         None
+    }
+
+    /// Tells of the arguments that hold these words.
+    fn note_words(&mut self, rule: Rule<'c>, words: &[Word<'c>]) {
+        let line = &self.call.line;
+        let mut items: Vec<&Item> = words.iter().map(|word| word.item).collect();
+        items.dedup_by_key(|item| item.at);
+        let given = items.iter().flat_map(|item| item.at..item.at + item.words);
+        let before: Vec<Arg<'c>> = given.map(|at| Cow::Borrowed(line.text(at))).collect();
+        let at = items.first().map_or(0, |item| item.at);
+        self.edits.push(Edit {
+            rule: rule.rule(),
+            why: rule.why(),
+            at,
+            before: before.clone(),
+            after: before,
+        });
     }
 
     /// Renders the arguments anew that lose words, each with the first rule that takes one.
@@ -307,6 +339,7 @@ impl<'c> Draft<'c, '_> {
     /// Whether the caller's arguments still hold an option with this effect.
     fn holds(&self, effect: Effect) -> bool {
         self.call.items.iter().any(|item| item.effect == effect && !self.dropped.contains(&item.at))
+            || (effect == Effect::Unmarked && linker_words::makes_object(self.call))
     }
 
     fn wanted(&self, injection: Injection<'c>) -> bool {

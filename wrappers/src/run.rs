@@ -1,7 +1,6 @@
 //! One call from end to end: plan, target, decision, record, tool, record.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::ffi::CStr;
 
 use crate::args::{Files, Line, response};
@@ -102,19 +101,13 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
     let time = sys::now();
     let pids = sys::pids();
     let id = record::id(time, pids.0);
-    let signals = OnceCell::new();
-    let session = Session {
-        plan,
-        target: &target,
-        call: &call,
-        decision: &decision,
-        env,
-        name: &name,
-        signals,
-        pid: pids.0,
-        id,
-    };
-    let record = Record::open(plan, || session.signals());
+    let mut signals = Signals::default();
+    if plan.file_limit() {
+        signals.survive_file_limit();
+    }
+    let session =
+        Session { plan, target: &target, call: &call, decision: &decision, env, name: &name, signals, id };
+    let record = Record::open(plan);
     if let Some(record) = &record {
         let probe = probed.map(crate::plan::view::Probe::name);
         let begin = Begin {
@@ -142,7 +135,7 @@ pub fn run(argv: &[&[u8]], env: &[&CStr]) -> ! {
         record.write(&record::end(&End { id, times: (time, sys::now()), ended, retry, made }));
     }
     match outcome.ended {
-        Ok(ended) => session.signals().end_as(&ended),
+        Ok(ended) => process::end_as(&ended),
         Err(_) => process::exit(outcome.status),
     }
 }
@@ -164,13 +157,22 @@ fn made<'c>(call: &'c Invocation<'_>) -> &'c [Vec<u8>] {
     }
 }
 
-/// What kept the tool from running: the kernel's error number.
+/// Why there is no end of the tool to tell of.
 #[derive(Clone, Copy)]
 enum Fault {
-    /// At its start.
+    /// It could not start: the kernel's error number.
     Tool(i32),
-    /// At the response file that its line is too long to do without.
+    /// The response file that its line is too long to do without could not be written: likewise.
     Scratch(i32),
+    /// It ran, and the kernel has thrown its end away.
+    Lost,
+}
+
+impl Fault {
+    /// That of a run that gave this error number.
+    fn of(error: i32) -> Self {
+        if error == libc::ECHILD { Self::Lost } else { Self::Tool(error) }
+    }
 }
 
 /// How the tool ended, or why it did not run, in which case `status` is ours.
@@ -187,17 +189,11 @@ struct Session<'c, 'l> {
     decision: &'c Decision<'c>,
     env: &'c [&'c CStr],
     name: &'c [u8],
-    signals: OnceCell<Signals>,
-    pid: i32,
+    signals: Signals,
     id: [u8; 6],
 }
 
 impl<'c> Session<'c, '_> {
-    /// Our signals, which are held back from the first time that they are asked for.
-    fn signals(&self) -> &Signals {
-        self.signals.get_or_init(|| Signals::hold(self.pid))
-    }
-
     /// Runs the tool, twice if policy says so.
     fn tool(&self, recorded: bool) -> Outcome {
         if let Some(refusal) = &self.decision.refusal {
@@ -229,7 +225,12 @@ impl<'c> Session<'c, '_> {
             let bytes = entry.to_bytes();
             match bytes.strip_prefix(b"PATH=") {
                 Some(path) if !self.target.tool.keeps_path() => {
-                    let rest = without(path, self.plan.bin());
+                    let mut rest = without(path, self.plan.bin());
+                    // A PATH that names it through a link is where this program was found.
+                    let called = sys::exec_path().unwrap_or_default();
+                    if parent(&called) != self.plan.bin() {
+                        rest = without(&rest, parent(&called));
+                    }
                     // An empty PATH would mean the working folder; none at all means the system's default.
                     if !rest.is_empty() {
                         all.push_parts(&[b"PATH=", &rest]);
@@ -264,9 +265,9 @@ impl<'c> Session<'c, '_> {
         let error = if !fits {
             libc::E2BIG
         } else if wait {
-            match command.run(self.signals()) {
+            match command.run(&self.signals) {
                 Err(libc::E2BIG) => libc::E2BIG,
-                other => return other.map_err(Fault::Tool),
+                other => return other.map_err(Fault::of),
             }
         } else {
             command.exec()
@@ -295,7 +296,7 @@ impl<'c> Session<'c, '_> {
             self.target.head(self.call.only_asks()).for_each(|arg| argv.push(arg));
             argv.push_parts(&[b"@", &path]);
             let command = Command { program: self.target.program(), argv, envp, streams };
-            command.run(self.signals()).map_err(Fault::Tool)
+            command.run(&self.signals).map_err(Fault::of)
         });
         sys::remove(&path);
         ended
@@ -307,9 +308,8 @@ impl<'c> Session<'c, '_> {
         let stdin = self.call.reads_stdin().then(keep_stdin).flatten();
         let first = Held::new(stdin.as_ref());
         let ended = self.once(&self.decision.args, envp, first.streams, true);
-        // A tool that was killed, or could not start, would fare no better the second time; and whoever
-        // interrupts a build wants it to end, even where the tool made a plain failure of the signal.
-        let failed = |ended: Ended| ended.exit.is_some_and(|status| status != 0) && !ended.interrupted;
+        // A tool that was killed, or could not start, would fare no better the second time.
+        let failed = |ended: Ended| ended.exit.is_some_and(|status| status != 0);
         if !ended.is_ok_and(failed) {
             first.release();
             return self.outcome(ended, None);
@@ -343,6 +343,11 @@ impl<'c> Session<'c, '_> {
                     Fault::Tool(error) => {
                         (format!("cannot run {program}: {}", sys::describe(error)), "", CANNOT_RUN)
                     }
+                    Fault::Lost => (
+                        format!("how {program} ended is unknown: the caller ignores SIGCHLD"),
+                        "start the build with `env --default-signal=CHLD COMMAND`",
+                        FAILED,
+                    ),
                     Fault::Scratch(error) => (
                         format!(
                             "the line is too long for {program}, and no response file can be written in {}: {}",

@@ -220,6 +220,15 @@ pub fn is_open(fd: i32) -> bool {
     unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
 }
 
+/// Whether two paths lead to the same file, links followed.
+#[must_use]
+pub fn same_target(a: &[u8], b: &[u8]) -> bool {
+    match (stat_path(a), stat_path(b)) {
+        (Some(a), Some(b)) => (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino),
+        _ => false,
+    }
+}
+
 /// Whether two streams are the same file, as after `2>&1`.
 #[must_use]
 pub fn same_file(a: i32, b: i32) -> bool {

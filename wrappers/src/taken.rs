@@ -5,7 +5,9 @@
 //!
 //! The system's own folders are not looked through: what lies there is the system's, and no part of the build.
 
-use crate::args::What;
+use std::borrow::Cow;
+
+use crate::args::{What, response};
 use crate::invocation::Invocation;
 use crate::plan::{Effect, Kind};
 use crate::rewrite::Arg;
@@ -42,29 +44,33 @@ pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'
     let line = &call.line;
     let options = || call.items.iter().filter(|item| item.what == What::Option);
     let folders = folders(ran);
+    let look_for = |library: &[u8], archives_only: bool, arg: &'c [u8]| {
+        let names = names(library, archives_only);
+        let mut paths = folders
+            .iter()
+            .flat_map(|folder| names.iter().map(move |name| [folder, &b"/"[..], name].concat()));
+        let (seen, path) = paths.find_map(|path| Some((sys::stamp(&path)?, path)))?;
+        Some(Library { arg, path, seen })
+    };
     let mut found = Vec::new();
     let mut archives_only = options().any(|item| line.text(item.at) == b"-static");
     for item in options() {
         let arg = line.text(item.at);
         match item.effect {
-            Effect::Library => {
-                let names = names(item.value(line), archives_only);
-                let mut paths = folders
-                    .iter()
-                    .flat_map(|folder| names.iter().map(move |name| [folder, &b"/"[..], name].concat()));
-                let first = paths.find_map(|path| Some((sys::stamp(&path)?, path)));
-                found.extend(first.map(|(seen, path)| Library { arg, path, seen }));
-            }
+            Effect::Library => found.extend(look_for(item.value(line), archives_only, arg)),
             Effect::ForLinker => {
-                for part in item.value(line).split(|byte| *byte == b',') {
-                    match part {
+                for part in linkers_own(item.value(line)) {
+                    match &*part {
                         b"-Bstatic" | b"-dn" | b"-non_shared" | b"-static" => archives_only = true,
                         b"-Bdynamic" | b"-dy" | b"-call_shared" => archives_only = false,
                         part if is_binary(part) => {
                             let seen = sys::stamp(part);
                             found.extend(seen.map(|seen| Library { arg, path: part.to_vec(), seen }));
                         }
-                        _ => {}
+                        part => {
+                            let library = part.strip_prefix(b"-l");
+                            found.extend(library.and_then(|name| look_for(name, archives_only, arg)));
+                        }
                     }
                 }
             }
@@ -76,13 +82,28 @@ pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'
     found
 }
 
+/// The words in an argument for the linker, which reads response files itself.
+fn linkers_own(value: &[u8]) -> Vec<Cow<'_, [u8]>> {
+    let read = |part: &[u8]| part.strip_prefix(b"@").and_then(sys::read_plain);
+    let words = |part| match read(part) {
+        Some(content) => response::split(&content).into_iter().map(Cow::Owned).collect(),
+        None => vec![Cow::Borrowed(part)],
+    };
+    value.split(|byte| *byte == b',').flat_map(words).collect()
+}
+
 /// The folders that a linker is told to look in.
 fn folders<'a>(ran: &'a [Arg<'_>]) -> Vec<&'a [u8]> {
     let mut out = Vec::new();
     let mut args = ran.iter().map(|arg| &**arg);
     while let Some(arg) = args.next() {
-        let joined = arg.strip_prefix(b"--library-path=").or_else(|| arg.strip_prefix(b"-L"));
-        match joined {
+        let named = |arg: &'a [u8]| arg.strip_prefix(b"--library-path=").or_else(|| arg.strip_prefix(b"-L"));
+        if let Some(list) = arg.strip_prefix(b"-Wl,") {
+            out.extend(
+                list.split(|byte| *byte == b',').filter_map(named).filter(|folder| !folder.is_empty()),
+            );
+        }
+        match named(arg) {
             Some(b"") => out.extend(args.next()),
             Some(folder) => out.push(folder),
             None if arg == b"--library-path" => out.extend(args.next()),
@@ -99,6 +120,11 @@ fn names(library: &[u8], archives_only: bool) -> Vec<Vec<u8>> {
     }
     let ends: &[&[u8]] = if archives_only { &[b".a"] } else { &[b".so", b".a"] };
     ends.iter().map(|end| [b"lib", library, end].concat()).collect()
+}
+
+/// Whether a word for the linker brings something in: a file, a library, or a response file.
+pub(crate) fn brings_input(word: &[u8]) -> bool {
+    is_binary(word) || word.starts_with(b"-l") || word.starts_with(b"@")
 }
 
 /// Whether a word for the linker names a file to be linked, as in `--whole-archive,libx.a`.

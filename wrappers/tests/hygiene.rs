@@ -152,10 +152,16 @@ fn rule_19_the_signal_mask_reaches_the_tool() {
 }
 
 #[test]
-fn rule_19_ignored_sigchld_does_not_lose_the_exit_status() {
+fn rule_19_an_end_that_ignored_sigchld_lost_is_a_failure_and_never_a_guess() {
+    // Nobody who starts the shim so can learn a status: what starts whole builds, `crosswheel`, resets SIGCHLD.
     let f = Folder::shell();
-    let mut command = f.command("cc", ["-c", "exit 7"]);
-    assert_eq!(ignoring(&[libc::SIGCHLD], &mut command).status().unwrap().code(), Some(7));
+    for exit in ["exit 0", "exit 7"] {
+        let output = ignoring(&[libc::SIGCHLD], &mut f.command("cc", ["-c", exit])).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let told = stderr(&output);
+        assert!(told.contains("SIGCHLD") && told.contains("hint: "), "{told}");
+        assert!(f.record().pop().unwrap().contains("SIGCHLD"));
+    }
 }
 
 #[test]

@@ -103,7 +103,9 @@ fn rule_21_a_record_that_is_a_folder_does_not_touch_the_build() {
 
 #[test]
 fn rule_21_a_record_over_the_callers_limit_of_file_sizes_does_not_touch_the_build() {
-    let f = Folder::fake();
+    let mut f = Folder::fake();
+    f.plan.file_limit = true;
+    f.write_plan();
     fs::write(f.path("record.jsonl"), vec![b'\n'; 4096]).unwrap();
     // dash counts in blocks of 512 bytes.
     let line = format!("ulimit -f 8; exec '{}' -c a.c", text(&f.path("bin/cc")));

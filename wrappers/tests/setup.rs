@@ -132,6 +132,33 @@ fn rule_01_the_shim_folder_is_taken_out_of_path_however_it_is_spelled() {
 }
 
 #[test]
+fn rule_01_the_shim_folder_is_taken_out_of_a_path_that_names_it_through_a_link() {
+    let f = Folder::shell();
+    std::os::unix::fs::symlink(f.path("bin"), f.path("link")).unwrap();
+    std::os::unix::fs::symlink(f.at(), f.path("around")).unwrap();
+    for name in ["link", "around/bin", "link/../link"] {
+        let folder = text(&f.path(name));
+        let path = format!("{folder}:{}:/usr/bin:/bin", text(&f.path("bin")));
+        // The shell looks for `cc` as a build does.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", r#"cc -c 'echo "$PATH" >"$OUT"'"#]);
+        f.surround(&mut command);
+        assert!(command.env("PATH", path).status().unwrap().success());
+        assert_eq!(fs::read_to_string(f.path("out")).unwrap(), "/usr/bin:/bin\n", "{name}");
+    }
+}
+
+#[test]
+fn rule_24_a_compiler_named_through_a_link_is_known() {
+    let f = cached();
+    for (folder, link) in [("bin", "link"), ("real", "other")] {
+        std::os::unix::fs::symlink(f.path(folder), f.path(link)).unwrap();
+        let (_, calls) = f.call("ccache", [text(&f.path(link)) + "/gcc", "-c".into(), "a.c".into()]);
+        assert_eq!(words(&calls[0])[1..], [&text(&f.path("real/gcc")), "-c", "a.c", "-DADDED"], "{folder}");
+    }
+}
+
+#[test]
 fn rule_01_a_path_with_nothing_else_leaves_none_at_all() {
     // An empty PATH would mean the working folder.
     let f = Folder::running("/usr/bin/env");

@@ -1,16 +1,17 @@
 //! The call's arguments, and what becomes of them in a bundle.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use crosswheel_shim::args::Line;
 use crosswheel_shim::plan::{Dialect, Effect, Kind};
 
 use super::super::log::{Call, Log};
-use super::super::rerun::{Disk, Rerun};
+use super::super::rerun::Rerun;
 use super::super::text::Text;
 use super::parts::{Part, parts};
+use super::unfold::unfold;
 use crate::environment::PATH;
 use crate::error::Result;
 use crate::toolchain::path::without_shims;
@@ -53,6 +54,20 @@ const PREPROCESSOR: &[&[u8]] = &[
 const DEPENDENCIES: &[&[u8]] =
     &[b"-M", b"-MD", b"-MF", b"-MG", b"-MJ", b"-MM", b"-MMD", b"-MP", b"-MQ", b"-MT"];
 
+/// Options that have something written beside the output, by how they begin. The call says the same without them.
+const ASIDE: &[&[u8]] = &[b"--save-temps", b"-Wp,-M", b"-fdump-", b"-ftime-trace", b"-save-temps"];
+
+/// Words for a linker that name a file which it writes, each with what takes the file away again.
+const REPORTS: &[(&[u8], &str)] =
+    &[(b"-Map", "-Map=/dev/null"), (b"-dependency-file", "--dependency-file=/dev/null")];
+
+/// Variables that hold lists of folders.
+pub(super) const SEARCH_PATHS: &[&str] =
+    &["COMPILER_PATH", "CPATH", "CPLUS_INCLUDE_PATH", "C_INCLUDE_PATH", "LIBRARY_PATH", "OBJC_INCLUDE_PATH"];
+
+/// Variables that name places of the machine that are of no use elsewhere, or make the tool write beside its output.
+const LEFT_OUT: &[&str] = &["DEPENDENCIES_OUTPUT", "PWD", "SUNPRO_DEPENDENCIES", "TMPDIR"];
+
 /// A call, read.
 pub(super) struct CallWords {
     /// The tool that ran, a compiler cache left out.
@@ -61,6 +76,12 @@ pub(super) struct CallWords {
     pub(super) lead: Vec<Text>,
     /// Its arguments, response files read in.
     pub(super) parts: Vec<Part>,
+    /// The same, but with precompiled headers.
+    whole: Vec<Part>,
+    /// Variables to set.
+    pub(super) set: BTreeMap<String, Text>,
+    /// Variables to take away.
+    pub(super) unset: Vec<String>,
     pub(super) folder: Text,
     /// Whether it is a compiler driver, which can be asked about its own files.
     pub(super) driver: bool,
@@ -71,6 +92,8 @@ pub(super) struct CallWords {
     pub(super) lang: Vec<String>,
     /// Outputs as named.
     pub(super) outputs: Vec<Text>,
+    /// What else is written, as named: dependencies, a linker's map.
+    pub(super) aside: Vec<Text>,
     /// What libraries stood for.
     pub(super) libs: Vec<Text>,
 }
@@ -83,12 +106,24 @@ impl CallWords {
         let flat = rerun.flat();
         let args: Vec<Text> = flat.into_iter().skip(rerun.head).cloned().collect();
         // Those that are there still are named as files; a bundle holds what is in them.
-        let expanded: Vec<Vec<u8>> = args.iter().flat_map(|arg| read_in(call, arg)).collect();
-        let bytes: Vec<&[u8]> = expanded.iter().map(Vec::as_slice).collect();
+        let unfolded = unfold(log, call, &args);
+        let read = |args: &[Vec<u8>]| parts(&args.iter().map(Vec::as_slice).collect::<Vec<_>>(), dialect);
+        let (parts, whole) = (read(&unfolded.without_precompiled)?, read(&unfolded.all)?);
+        let mut set = rerun.set.clone();
+        set.retain(|name, _| !LEFT_OUT.contains(&name.as_str()));
+        let left_out = LEFT_OUT.iter().map(|name| (*name).to_owned());
+        let mut unset: Vec<String> = rerun.unset.iter().cloned().chain(left_out).collect();
+        unset.sort();
+        unset.dedup();
+        let aside = detail.dep.into_iter().chain(reports(&parts)).collect();
         Ok(Self {
             real: detail.real,
             lead: detail.lead,
-            parts: parts(&bytes, dialect)?,
+            parts,
+            whole,
+            set,
+            unset,
+            aside,
             folder: rerun.folder.clone(),
             driver: matches!(dialect, Dialect::Gcc | Dialect::Clang),
             path: without_shims(&std::env::var_os(PATH).unwrap_or_default(), rerun.folder.path()),
@@ -126,10 +161,14 @@ impl CallWords {
         }
     }
 
-    /// The tool, which must find its own helpers and not the shim.
+    /// The tool, which must find its own helpers and not the shim, with the variables of the call.
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(self.real.path());
         command.args(self.lead.iter().map(Text::path));
+        for name in &self.unset {
+            command.env_remove(name);
+        }
+        command.envs(self.set.iter().map(|(name, value)| (name, value.path())));
         command.env(PATH, &self.path);
         command
     }
@@ -138,38 +177,62 @@ impl CallWords {
     pub(super) fn preprocess(&self) -> Command {
         let mut command = self.command();
         command.current_dir(self.folder.path());
-        for part in
-            self.parts.iter().filter(|part| !is_output(part) && !is_stage(part) && !is_dependency(part))
-        {
-            command.args(part.words.iter().map(|word| Text::from(&**word).path().to_owned()));
-        }
-        command.args(["-E", "-H"]);
+        let keep =
+            |part: &&Part| !is_output(part) && !is_stage(part) && !is_dependency(part) && !is_aside(part);
+        command.args(with(&self.parts, keep, &["-E".into(), "-H".into()]));
         command
     }
 
-    /// The command with its outputs at another place.
+    /// The command as it was, with its outputs in another folder, which is empty.
     pub(super) fn elsewhere(&self, to: &Path) -> Command {
         let mut command = self.command();
-        for part in self.parts.iter().filter(|part| !is_output(part) && !is_dependency(part)) {
-            command.args(part.words.iter().map(|word| Text::from(&**word).path().to_owned()));
+        command.current_dir(self.folder.path());
+        let mut more: Vec<OsString> = Vec::new();
+        if !self.whole.iter().any(|part| part.effect == Effect::SyntaxOnly) {
+            more.extend(["-o".into(), to.join("out").into()]);
         }
-        if !self.parts.iter().any(|part| part.effect == Effect::SyntaxOnly) {
-            command.arg("-o").arg(to);
+        for (name, nowhere) in REPORTS {
+            if self.linker_words().iter().any(|word| is_report(word, name)) {
+                let nowhere = if self.driver { format!("-Wl,{nowhere}") } else { (*nowhere).to_owned() };
+                more.push(nowhere.into());
+            }
         }
+        let fortran = self.driver && self.lang.iter().any(|lang| lang == "fortran");
+        if fortran {
+            // Modules are written there, and are still looked for where they were.
+            more.extend(["-J".into(), to.into()]);
+            for part in self.whole.iter().filter(|part| is_modules(part)) {
+                more.extend(["-I".into(), Text::from(&*part.value).path().into()]);
+            }
+        }
+        let keep = |part: &&Part| {
+            !is_output(part) && !is_dependency(part) && !is_aside(part) && !(fortran && is_modules(part))
+        };
+        command.args(with(&self.whole, keep, &more));
         command
+    }
+
+    /// Words for the linker, whichever way they are handed to it.
+    fn linker_words(&self) -> Vec<&[u8]> {
+        linker_words(&self.parts)
     }
 
     /// Arguments for the preprocessed source, which stands where the result says `None`.
     pub(super) fn preprocessed(&self, relocate: &dyn Fn(&Text) -> Text) -> Vec<Option<Text>> {
         let mut out = Vec::new();
+        let mut end = None;
         for part in &self.parts {
+            if part.effect == Effect::EndOfOptions {
+                end = Some(out.len());
+            }
             if part.input {
                 out.push(None);
             } else if !is_preprocessor(part) && !is_dependency(part) && part.effect != Effect::Language {
                 out.extend(relocated(part, relocate).into_iter().map(Some));
             }
         }
-        out.extend(self.named_output(relocate).into_iter().map(Some));
+        let end = end.unwrap_or(out.len());
+        out.splice(end..end, self.named_output(relocate).into_iter().map(Some));
         out
     }
 
@@ -210,10 +273,17 @@ impl CallWords {
     /// Folders in which the caller has headers or libraries looked for.
     pub(super) fn search_folders(&self) -> impl Iterator<Item = &[u8]> {
         let folder = |part: &&Part| {
-            [&b"-I"[..], b"-L", b"-isystem", b"-iquote", b"-idirafter", b"-F", b"-B"]
+            [&b"-I"[..], b"-J", b"-L", b"-isystem", b"-iquote", b"-idirafter", b"-F", b"-B"]
                 .contains(&&*part.spelling)
         };
-        self.parts.iter().filter(folder).map(|part| &*part.value)
+        let named = self.parts.iter().filter(folder).map(|part| &*part.value);
+        named.chain(SEARCH_PATHS.iter().flat_map(|name| self.path_list(name)))
+    }
+
+    /// The folders in a variable; an empty one is the working folder.
+    pub(super) fn path_list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let value = self.set.get(name).map(Text::bytes).filter(|value| !value.is_empty());
+        value.into_iter().flat_map(|value| value.split(|byte| *byte == b':'))
     }
 
     /// Libraries that are named by `-l`.
@@ -222,25 +292,63 @@ impl CallWords {
     }
 }
 
-fn read_in(call: &Call, arg: &Text) -> Vec<Vec<u8>> {
-    let line = [arg.bytes()];
-    Line::read(&line, &Disk(call)).words().iter().map(|word| word.text.to_vec()).collect()
+/// Some parts in words, with others ahead of a `--`, behind which there are only files.
+fn with(parts: &[Part], keep: impl Fn(&&Part) -> bool, more: &[OsString]) -> Vec<OsString> {
+    let words = |parts: &[Part]| -> Vec<OsString> {
+        let kept = parts.iter().filter(&keep).flat_map(|part| &part.words);
+        kept.map(|word| Text::from(&**word).path().into()).collect()
+    };
+    let end = parts.iter().position(|part| part.effect == Effect::EndOfOptions).unwrap_or(parts.len());
+    [words(&parts[..end]), more.to_vec(), words(&parts[end..])].concat()
+}
+
+/// The words for the linker in all parts; those of a linker that was called by itself are the arguments.
+fn linker_words(parts: &[Part]) -> Vec<&[u8]> {
+    let mut all: Vec<&[u8]> = Vec::new();
+    for part in parts.iter().filter(|part| !part.input) {
+        match part.effect {
+            Effect::ForLinker => all.extend(part.value.split(|byte| *byte == b',')),
+            _ => all.extend(part.words.iter().map(Vec::as_slice)),
+        }
+    }
+    all
+}
+
+/// `-Map`, `--Map` and `-Map=x`.
+fn is_report(word: &[u8], name: &[u8]) -> bool {
+    let word = if word.starts_with(b"--") { &word[1..] } else { word };
+    word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"="))
+}
+
+/// The files that a linker is asked to write besides its output.
+fn reports(parts: &[Part]) -> Vec<Text> {
+    let words = linker_words(parts);
+    let mut all = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        if REPORTS.iter().any(|(name, _)| is_report(word, name)) {
+            let joined = word.iter().position(|byte| *byte == b'=').map(|at| &word[at + 1..]);
+            all.extend(joined.or(words.get(at + 1).copied()).map(Text::from));
+        }
+    }
+    all
 }
 
 /// A part with its value moved, if it is a path that moves.
 fn relocated(part: &Part, relocate: &dyn Fn(&Text) -> Text) -> Vec<Text> {
     let moved = |value: &[u8]| relocate(&Text::from(value)).0;
-    if part.words.len() == 2 {
-        return vec![Text::from(&*part.words[0]), Text(moved(&part.words[1]))];
-    }
-    if part.input {
-        return vec![Text(moved(&part.value))];
-    }
     // `-Wl,--version-script=/x,-Map=/y`: each piece by itself.
     let piece = |piece: &[u8]| match piece.iter().position(|byte| *byte == b'=') {
         Some(at) if !piece.starts_with(b"/") => [&piece[..=at], &*moved(&piece[at + 1..])].concat(),
         _ => moved(piece),
     };
+    if part.words.len() == 2 {
+        let value = &part.words[1];
+        let value = if part.effect == Effect::ForLinker { piece(value) } else { moved(value) };
+        return vec![Text::from(&*part.words[0]), Text(value)];
+    }
+    if part.input {
+        return vec![Text(moved(&part.value))];
+    }
     let commas = matches!(part.effect, Effect::ForLinker);
     let value = if commas {
         part.value.split(|byte| *byte == b',').map(piece).collect::<Vec<_>>().join(&b',')
@@ -263,6 +371,16 @@ fn is_stage(part: &Part) -> bool {
 
 fn is_preprocessor(part: &Part) -> bool {
     PREPROCESSOR.contains(&&*part.spelling)
+}
+
+/// What has something written beside the output.
+fn is_aside(part: &Part) -> bool {
+    part.words.first().is_some_and(|word| ASIDE.iter().any(|way| word.starts_with(way)))
+}
+
+/// Where Fortran's modules are written.
+fn is_modules(part: &Part) -> bool {
+    part.spelling == b"-J"
 }
 
 fn is_dependency(part: &Part) -> bool {

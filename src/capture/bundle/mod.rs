@@ -8,23 +8,30 @@
 //! | module | subject |
 //! |---|---|
 //! | `command` | the call's arguments, and what becomes of them in a bundle |
+//! | `unfold` | files of arguments read in, precompiled headers left out |
 //! | `parts` | options with their values, inputs |
 //! | `gather` | which files it needs |
+//! | `opened` | files that the call is seen to open |
 //! | `pack` | what is in the bundle: to a folder, to an archive |
 //! | `script` | `run.sh` and `README.md` |
 
 mod command;
 mod gather;
+mod opened;
 mod pack;
 mod parts;
 mod script;
+mod unfold;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crosswheel_shim::plan::Kind;
+use regex::bytes::Regex;
 
 use super::log::{Call, Log, Outcome};
 use super::rerun::{Rerun, Which, is_stream};
@@ -32,6 +39,7 @@ use super::text::Text;
 use crate::error::{Error, IoContext, Result};
 use crate::toolchain::ask::{Manner, ask};
 use command::CallWords;
+use gather::Gathered;
 use pack::Pack;
 use script::Script;
 
@@ -73,29 +81,48 @@ pub struct Bundled {
 
 /// Makes a bundle of a call and writes it to `out`, a gzipped tar archive.
 pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
-    if let Some(input) = call.inputs.iter().find(|input| is_stream(input)) {
-        return Err(Error::usage(format!("call {} reads its input from `{}`", call.id, input.quoted()))
-            .hint("what is read from a pipe is not recorded, so it cannot be packed"));
+    let is_pipe = |input: &&Text| is_stream(input) && input.bytes() != b"/dev/null";
+    if let Some(input) = call.inputs.iter().find(is_pipe) {
+        let hint = format!(
+            "what is read from a pipe is not recorded, so it cannot be packed; `crosswheel log rerun {} < FILE` runs the \
+             call on what you give it",
+            call.id
+        );
+        return Err(
+            Error::usage(format!("call {} reads its input from `{}`", call.id, input.quoted())).hint(hint)
+        );
     }
     let rerun = Rerun::of(log, call, Which::AsRun)?;
     rerun.prepare(log, call)?;
     let words = CallWords::read(log, call, &rerun)?;
-    let gathered = gather::gather(log, call, &words)?;
+    let reference = reference(&words)?;
+    let opened = reference.as_ref().and_then(|said| said.opened.as_ref());
+    let mut gathered = gather::gather(call, &words, opened)?;
     let versions = versions(&words);
     let (begin, end) = log.raw(call)?;
     let record = [log.session_line()?, begin, end.unwrap_or_default()].join(&b'\n');
-    let script = Script { call, rerun: &rerun, words: &words, gathered: &gathered };
-    let reference = reference(&words, &rerun)?;
     let expected = expected(call);
+    let texts = |gathered: &Gathered, forms: &[Form]| {
+        Script { call, rerun: &rerun, words: &words, gathered }.run(forms)
+    };
 
-    let mut tried: Vec<Tried> = Vec::new();
-    for form in gathered.forms() {
-        let tree = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
-        let pack = Pack::new(&gathered, &words, &script.run(&[form]), &[], &record, &versions)?;
-        pack.write_to(tree.path())?;
-        let said = output(Command::new("sh").arg(tree.path().join("run.sh")), Path::new("/"))?;
-        let same_words = reference.as_ref().map(|reference| reference.1 == said.1);
-        tried.push(Tried { form, status: said.0, same_words });
+    let attempt = |gathered: &Gathered| -> Result<Vec<Tried>> {
+        let mut tried = Vec::new();
+        for form in gathered.forms() {
+            let tree = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
+            let pack = Pack::new(gathered, &words, &texts(gathered, &[form]), &[], &record, &versions)?;
+            pack.write_to(tree.path())?;
+            let said = output(Command::new("sh").arg(tree.path().join("run.sh")).current_dir("/"))?;
+            let same_words = reference.as_ref().map(|reference| same(&reference.stderr, &said.stderr));
+            tried.push(Tried { form, status: said.status, same_words });
+        }
+        Ok(tried)
+    };
+    let right = |tried: &Tried| Some(tried.status) == expected && tried.same_words != Some(false);
+    let mut tried = attempt(&gathered)?;
+    if !gathered.precompiled.is_empty() && !tried.iter().any(right) {
+        gathered = gathered.with_precompiled();
+        tried = attempt(&gathered)?;
     }
     // The form that tells most of what the call told; between equals, the one that needs least.
     let worth = |tried: &Tried| (Some(tried.status) == expected, tried.same_words != Some(false));
@@ -111,8 +138,10 @@ pub fn bundle(log: &Log, call: &Call, out: &Path) -> Result<Bundled> {
         expected,
         same_words: first.same_words,
     };
+    let script = Script { call, rerun: &rerun, words: &words, gathered: &gathered };
     let readme = script.readme(&bundled);
-    Pack::new(&gathered, &words, &script.run(&forms), &readme, &record, &versions)?.write_archive(out)?;
+    Pack::new(&gathered, &words, &texts(&gathered, &forms), &readme, &record, &versions)?
+        .write_archive(out)?;
     Ok(bundled)
 }
 
@@ -134,31 +163,60 @@ fn expected(call: &Call) -> Option<i32> {
     }
 }
 
+/// What a run said.
+struct Said {
+    /// As a shell says it.
+    status: i32,
+    stderr: Vec<u8>,
+    /// Files that were opened, if it could be watched.
+    opened: Option<BTreeSet<Text>>,
+}
+
 /// What the call says in its own tree, with its outputs led elsewhere.
-fn reference(words: &CallWords, rerun: &Rerun) -> Result<Option<(i32, Vec<u8>)>> {
+fn reference(words: &CallWords) -> Result<Option<Said>> {
     // An archiver changes its archive in place, and others their input.
     // Several outputs cannot be named.
     if !matches!(words.kind, Kind::Compile | Kind::Assemble | Kind::Link) || words.outputs.len() > 1 {
         return Ok(None);
     }
     let elsewhere = tempfile::tempdir().context("cannot make a folder in", std::env::temp_dir())?;
-    let mut command = words.elsewhere(&elsewhere.path().join("out"));
-    for name in &rerun.unset {
-        command.env_remove(name);
+    // What a script opens, its own libraries and settings, is no part of the build.
+    if !is_script(words.real.path())
+        && let Some(watched) = opened::watch(&mut words.elsewhere(elsewhere.path()))
+            .context("cannot watch", words.real.path())?
+    {
+        let opened = watched.opened.into_iter().filter(|path| !path.path().starts_with(elsewhere.path()));
+        let opened = Some(opened.collect());
+        return Ok(Some(Said { status: watched.status, stderr: watched.stderr, opened }));
     }
-    for (name, value) in &rerun.set {
-        command.env(name, value.path());
-    }
-    output(&mut command, rerun.folder.path()).map(Some)
+    output(&mut words.elsewhere(elsewhere.path())).map(Some)
 }
 
-/// Runs a command that was made here; its status as a shell says it, and its stderr.
-fn output(command: &mut Command, folder: &Path) -> Result<(i32, Vec<u8>)> {
+fn is_script(program: &Path) -> bool {
+    use std::io::Read;
+    let mut start = [0; 2];
+    std::fs::File::open(program).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"#!"
+}
+
+/// Runs a command that was made here.
+fn output(command: &mut Command) -> Result<Said> {
     use std::os::unix::process::ExitStatusExt;
     let program = command.get_program().to_owned();
-    let out = command.current_dir(folder).stdin(Stdio::null()).output().context("cannot run", &program)?;
+    let out = command.stdin(Stdio::null()).output().context("cannot run", &program)?;
     let status = out.status.code().or_else(|| out.status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    Ok((status, out.stderr))
+    Ok(Said { status, stderr: out.stderr, opened: None })
+}
+
+/// Whether two runs said the same. Compilers draw a name for each object and assembler file of their own, and a linker
+/// or an assembler names it in what it says.
+fn same(one: &[u8], two: &[u8]) -> bool {
+    static DRAWN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"/(?:cc[A-Za-z0-9]{6}|[^/\s:]+-[0-9a-f]{6})\b").ok());
+    let plain = |text: &[u8]| match &*DRAWN {
+        Some(drawn) => drawn.replace_all(text, &b"/*"[..]).into_owned(),
+        None => text.to_vec(),
+    };
+    plain(one) == plain(two)
 }
 
 /// What the tool, and those that it calls, say of their versions.

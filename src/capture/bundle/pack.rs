@@ -37,6 +37,9 @@ impl Pack {
         for folder in &gathered.folders {
             all.insert(inside(folder), Entry::Folder);
         }
+        for (path, to) in &gathered.links {
+            all.insert(inside(path), Entry::Link(to.clone()));
+        }
         for (path, file) in &gathered.files {
             all.insert(inside(path), Entry::Copy(file.clone()));
         }

@@ -3,12 +3,9 @@
 use super::super::log::Call;
 use super::super::rerun::Rerun;
 use super::super::text::Text;
-use super::command::CallWords;
+use super::command::{CallWords, SEARCH_PATHS};
 use super::gather::Gathered;
 use super::{Bundled, Form};
-
-/// Variables that name places of the machine that are of no use in a bundle, or make the tool write beside it.
-const LEFT_OUT: &[&str] = &["DEPENDENCIES_OUTPUT", "PWD", "SUNPRO_DEPENDENCIES", "TMPDIR"];
 
 /// All that the texts are made of.
 pub(super) struct Script<'b> {
@@ -31,8 +28,10 @@ impl Script<'_> {
         .into_bytes();
         let folder = Text([b"root", self.rerun.folder.bytes()].concat()).shell();
         out.extend([&b"cd -- \"$here\"/"[..], &folder, b" || exit 125\n"].concat());
-        out.extend(format!("unset {} {}\n", self.rerun.unset.join(" "), LEFT_OUT.join(" ")).bytes());
-        for (name, value) in self.rerun.set.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())) {
+        out.extend(format!("unset {}\n", self.words.unset.join(" ")).bytes());
+        for (name, value) in &self.words.set {
+            let list = SEARCH_PATHS.contains(&name.as_str());
+            let value = if list { self.gathered.relocate_list(value) } else { value.clone() };
             out.extend(
                 [name.as_bytes(), b"=", &value.shell(), b"; export ", name.as_bytes(), b"\n"].concat(),
             );

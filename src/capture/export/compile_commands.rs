@@ -134,7 +134,28 @@ fn step<'i>(read: &'i Invocation<'_>, source: usize, linked: bool) -> impl Itera
         }
     };
     let words = |item: &Item| item.at..item.at + item.words;
-    read.items.iter().filter(belongs).flat_map(words).map(|at| Text::from(read.line.text(at)))
+    read.items
+        .iter()
+        .filter(belongs)
+        .flat_map(words)
+        .filter_map(|at| without_dependencies(read.line.text(at)))
+}
+
+/// A word without what it says to the preprocessor about a file of dependencies: `-Wp,-MMD,a.d`, as Linux has it. None if
+/// nothing is left of it.
+fn without_dependencies(word: &[u8]) -> Option<Text> {
+    let Some(list) = word.strip_prefix(b"-Wp,") else { return Some(Text::from(word)) };
+    let mut parts = list.split(|byte| *byte == b',');
+    let mut kept = Vec::new();
+    while let Some(part) = parts.next() {
+        match part {
+            // To the preprocessor itself these have a value.
+            b"-MD" | b"-MMD" | b"-MF" | b"-MT" | b"-MQ" => _ = parts.next(),
+            b"-MP" | b"-MG" => {}
+            part => kept.push(part),
+        }
+    }
+    (!kept.is_empty()).then(|| Text([b"-Wp,", &*kept.join(&b',')].concat()))
 }
 
 /// Whether an input is a file that a tool could open later.
@@ -176,16 +197,9 @@ fn is_for_linker(item: &Item, word: &[u8]) -> bool {
         b"-shared-libgcc",
         b"-symbolic",
     ];
-    const WITH_VALUE: &[&[u8]] = &[b"-T", b"-e", b"-h", b"-u", b"-z"];
-    matches!(
-        item.effect,
-        Effect::Library
-            | Effect::ForLinker
-            | Effect::Shared
-            | Effect::Relocatable
-            | Effect::OtherLinker
-            | Effect::IsaMarker
-    ) || FLAGS.contains(&word)
+    const WITH_VALUE: &[&[u8]] = &[b"-T", b"-e", b"-h", b"-u"];
+    matches!(item.effect, Effect::Library | Effect::ForLinker | Effect::Shared | Effect::Unmarked)
+        || FLAGS.contains(&word)
         || word.starts_with(b"-L")
         || word.starts_with(b"--library-directory")
         || (item.words == 2 && WITH_VALUE.contains(&word))

@@ -76,7 +76,7 @@ fn index(log: &Log, lanes: &Lanes, rows: &[String]) -> Result<String> {
         "lanes": lanes.count,
         "compilers": compilers(log),
         "damage": log.damage.sentences(),
-        "output": warnings::output(log).is_some(),
+        "output": log.output.is_some(),
         "cpu": counts.cpu,
         "rules": counts.edits,
         "notes": counts.notes,
@@ -113,7 +113,7 @@ fn row(call: &Call, span: &Span, detail: &Detail) -> String {
         call.probe,
         // A call without files is told by its arguments.
         if call.inputs.is_empty() && call.outputs.is_empty() {
-            files(diff::given(detail))
+            clipped(files(diff::given(detail)))
         } else {
             files(&call.inputs)
         },
@@ -132,6 +132,16 @@ fn files(files: &[Text]) -> String {
         _ = write!(out, " +{}", files.len() - named);
     }
     out
+}
+
+/// The start of a text that may be an argument of any length: the details have all of it.
+fn clipped(mut text: String) -> String {
+    const MOST: usize = 400;
+    if let Some((at, _)) = text.char_indices().nth(MOST) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
 }
 
 fn warning(warning: &Warning) -> Value {

@@ -4,7 +4,7 @@
 //!
 //! Format: "Trace Event Format" of the Chromium project. Times are microseconds since the session began.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -145,39 +145,46 @@ impl TimeTraces {
     /// The events inside of a compile, in its lane. A file that cannot be read, or is not of this compile, gives
     /// none.
     fn events(&self, at: usize, call: &Call, span: &Span, detail: &Detail, origin: u64) -> Vec<Value> {
-        self.file(at, call, detail).and_then(|file| merged(&file, call, span, origin)).unwrap_or_default()
+        let files = self.files(at, call, detail);
+        inside(files.iter().filter_map(|file| read(file, call, span, origin)).flatten().collect(), span)
     }
 
-    fn file(&self, at: usize, call: &Call, detail: &Detail) -> Option<PathBuf> {
+    /// Where clang may have written what it says of this compile: a file for each source.
+    fn files(&self, at: usize, call: &Call, detail: &Detail) -> BTreeSet<PathBuf> {
         // `-ftime-trace-granularity=` and its like alone write nothing.
         // What ran may name a response file; what was given has it read in.
         let option = diff::given(detail).iter().chain(diff::ran(detail)).rev().find_map(|arg| {
             let rest = arg.bytes().strip_prefix(b"-ftime-trace")?;
             (rest.is_empty() || rest.starts_with(b"=")).then_some(rest)
-        })?;
-        let output = call.resolve(call.outputs.first()?);
-        let beside = output.with_extension("json");
-        let file = match option.strip_prefix(b"=") {
-            // LLVM 16 and newer: a file, or a folder for files of the usual name.
-            Some(named) => {
-                let named = call.resolve(&Text::from(named));
-                if named.is_dir() { named.join(beside.file_name()?) } else { named }
+        });
+        let Some(option) = option else { return BTreeSet::new() };
+        // LLVM 16 and newer: a file, or a folder for files of the usual name.
+        let named = option.strip_prefix(b"=").map(|named| call.resolve(&Text::from(named)));
+        let outputs = call.outputs.iter().map(|output| call.resolve(output));
+        let last = outputs.filter(|output| self.last.get(output) == Some(&at));
+        let file = |output: PathBuf| {
+            let beside = output.with_extension("json");
+            match &named {
+                Some(named) if named.is_dir() => Some(named.join(beside.file_name()?)),
+                Some(named) => Some(named.clone()),
+                None => Some(beside),
             }
-            None => beside,
         };
-        (self.last.get(&output) == Some(&at)).then_some(file)
+        last.filter_map(file).collect()
     }
 }
 
-/// The events of a file, clipped to the compile, so that no lane overlaps.
-fn merged(file: &Path, call: &Call, span: &Span, origin: u64) -> Option<Vec<Value>> {
+/// An event of clang's: when it begins and ends in the session's time, its name, its arguments.
+type Event = (u64, u64, String, Option<Value>);
+
+/// The events of a file, clipped to the compile.
+fn read(file: &Path, call: &Call, span: &Span, origin: u64) -> Option<Vec<Event>> {
     let changed = std::fs::metadata(file).ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     let start = call.start / 1000;
     if u64::try_from(changed.as_micros()).ok()?.saturating_add(COARSE) < start {
         return None;
     }
     let trace: TimeTrace = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-    // In the session's time.
     let shift = match trace.beginning {
         Some(time) if time.saturating_add(COARSE) < start => return None,
         Some(time) => time.saturating_sub(origin / 1000).max(span.start),
@@ -193,9 +200,13 @@ fn merged(file: &Path, call: &Call, span: &Span, origin: u64) -> Option<Vec<Valu
         }
         let begins = shift.saturating_add(number("ts")?);
         let ends = begins.saturating_add(number("dur").unwrap_or(0)).min(span.end);
-        let begins = begins.min(span.end);
-        found.push((begins, ends, name.to_owned(), event.get("args").cloned()));
+        found.push((begins.min(span.end), ends, name.to_owned(), event.get("args").cloned()));
     }
+    Some(found)
+}
+
+/// Puts events into the lane of their compile, so that they lie beside or inside of one another.
+fn inside(mut found: Vec<Event>, span: &Span) -> Vec<Value> {
     found.sort_by_key(|(begins, ends, ..)| (*begins, std::cmp::Reverse(*ends)));
     // Rounded times may stick out of what holds them by a microsecond.
     let mut holds: Vec<u64> = vec![span.end];
@@ -210,5 +221,5 @@ fn merged(file: &Path, call: &Call, span: &Span, origin: u64) -> Option<Vec<Valu
             "name": name, "cat": "time-trace", "args": args.unwrap_or_else(|| json!({})),
         })
     });
-    Some(events.collect())
+    events.collect()
 }

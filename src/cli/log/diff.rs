@@ -55,10 +55,10 @@ fn text(to: &mut dyn Write, a: &Log, b: &Log, found: &Comparison<'_>, all: bool)
     }
     let (of_a, of_b) = (a.short_id(), b.short_id());
     for call in &found.vanished {
-        writeln!(to, "{RED}- {}{RED:#}", told(call, of_a))?;
+        writeln!(to, "{RED}- {}{RED:#}", told(found, 0, call, of_a))?;
     }
     for call in &found.appeared {
-        writeln!(to, "{GREEN}+ {}{GREEN:#}", told(call, of_b))?;
+        writeln!(to, "{GREEN}+ {}{GREEN:#}", told(found, 1, call, of_b))?;
     }
     // Calls that changed in the same way stand together, in the order of the first of each.
     let mut ways: Vec<(&Changed<'_>, Vec<&Changed<'_>>)> = Vec::new();
@@ -73,7 +73,11 @@ fn text(to: &mut dyn Write, a: &Log, b: &Log, found: &Comparison<'_>, all: bool)
     for (way, calls) in ways {
         for changed in calls.iter().take(if all { usize::MAX } else { SOME }) {
             let other: String = changed.after.id.chars().take(of_b).collect();
-            writeln!(to, "{YELLOW}~ {}{YELLOW:#}  {DIM}({other}){DIM:#}", told(changed.before, of_a))?;
+            writeln!(
+                to,
+                "{YELLOW}~ {}{YELLOW:#}  {DIM}({other}){DIM:#}",
+                told(found, 0, changed.before, of_a)
+            )?;
         }
         if !all && calls.len() > SOME {
             writeln!(to, "{YELLOW}~ {} more{YELLOW:#}  {DIM}--all shows them{DIM:#}", calls.len() - SOME)?;
@@ -93,7 +97,8 @@ fn text(to: &mut dyn Write, a: &Log, b: &Log, found: &Comparison<'_>, all: bool)
 fn way<'c>(changed: &'c Changed<'_>) -> (&'c Words, &'c Words, [String; 2], [&'c str; 2]) {
     let outcomes = [changed.before, changed.after].map(|call| super::outcome(call).0);
     let outcomes = if changed.outcome { outcomes } else { Default::default() };
-    (&changed.given, &changed.ran, outcomes, [&changed.before.tool, &changed.after.tool])
+    let tools: [&str; 2] = [&changed.before.tool, &changed.after.tool];
+    (&changed.given, &changed.ran, outcomes, if tools[0] == tools[1] { Default::default() } else { tools })
 }
 
 fn change(to: &mut dyn Write, changed: &Changed<'_>) -> io::Result<()> {
@@ -127,12 +132,13 @@ fn words(to: &mut dyn Write, what: &str, words: &Words) -> io::Result<()> {
 }
 
 /// A call in a line.
-fn told(call: &Call, id: usize) -> String {
+fn told(found: &Comparison<'_>, side: usize, call: &Call, id: usize) -> String {
     let short: String = call.id.chars().take(id).collect();
+    let shown = |file: &Text| found.shown(side, call, file).quoted();
     let first = |files: &[Text]| match files {
         [] => String::new(),
-        [one] => one.quoted(),
-        [one, rest @ ..] => format!("{} +{}", one.quoted(), rest.len()),
+        [one] => shown(one),
+        [one, rest @ ..] => format!("{} +{}", shown(one), rest.len()),
     };
     let named = match (call.inputs.as_slice(), call.outputs.as_slice()) {
         (inputs, []) => first(inputs),

@@ -1,12 +1,14 @@
 //! `crosswheel log export`: the record in the format of another tool.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::out;
+use crate::build::work;
+use crate::capture::Log;
 use crate::capture::export::compile_commands::{self, Side, Style};
 use crate::capture::export::{html, sarif, trace};
-use crate::capture::{Log, place, warnings};
 use crate::error::{Error, IoContext, Result};
 
 /// Arguments of `log export`.
@@ -21,6 +23,10 @@ pub(super) struct Args {
     /// The file to write [default: stdout]; entries of a compilation database are added to what it holds
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// html, sarif: what the build printed, if that was kept (`crosswheel run -- make 2>&1 | tee FILE`): its warnings
+    /// are told with the calls that gave them [default: the backend.log beside the record]
+    #[arg(long, value_name = "FILE")]
+    printed: Option<PathBuf>,
     /// compile-commands: one `command` for a shell, in place of the list `arguments`
     #[arg(long)]
     command: bool,
@@ -42,7 +48,9 @@ enum Format {
     Sarif,
 }
 
-const PARTIAL: &str = "only warnings that failed a call under `--werror demote` are known";
+const PARTIAL: &str =
+    "what the build printed was not kept: only warnings that failed a call under `--werror demote` are known";
+const KEEP: &str = "keep it with `… 2>&1 | tee FILE` and name it with `--printed FILE`; `crosswheel build` keeps it by itself";
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
     for (given, name) in [(args.command, "--command"), (args.rewritten, "--rewritten")] {
@@ -50,14 +58,19 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
             return Err(Error::usage(format!("`{name}` goes with `--format compile-commands` alone")));
         }
     }
-    let log = super::open(args.log.as_ref())?;
+    if args.printed.is_some() && !matches!(args.format, Format::Html | Format::Sarif) {
+        return Err(Error::usage("`--printed` goes with `--format html` and `--format sarif` alone"));
+    }
+    let mut log = super::open(args.log.as_ref())?;
+    log.output = args.printed.clone().or(log.output);
     let text = match args.format {
         Format::CompileCommands => database(&log, args)?,
         Format::Perfetto => trace::render(&log)?,
         Format::Html => html::render(&log)?,
         Format::Sarif => {
-            if warnings::output(&log).is_none() {
-                out::warn(&format!("there is no {} beside the record: {PARTIAL}", place::OUTPUT));
+            if log.output.is_none() {
+                out::warn(PARTIAL);
+                out::hint(KEEP);
             }
             sarif::render(&log)?
         }
@@ -81,9 +94,28 @@ fn database(log: &Log, args: &Args) -> Result<String> {
             out::warn(&format!("{} left out: {why}", out::counted(number, "compile")));
         }
     }
+    put_back(log, &made.entries);
+    if !made.entries.is_empty() && made.entries.iter().all(|entry| !entry.file.path().exists()) {
+        out::warn(
+            "no source of this build is there any more, and a tool that reads the database will not find them",
+        );
+        out::hint("`crosswheel build --keep` keeps them; `crosswheel run` builds in place");
+    }
     let existing = args.out.as_deref().map(existing).transpose()?.flatten();
     let existing = args.out.as_deref().zip(existing.as_deref());
     compile_commands::render(existing, &made.entries, style)
+}
+
+/// A tree that `build --keep` has set aside goes back to where the entries say that it is.
+fn put_back(log: &Log, entries: &[compile_commands::Entry]) {
+    let folders: BTreeSet<&Path> = entries.iter().map(|entry| entry.directory.path()).collect();
+    for folder in folders {
+        if let Err(error) = work::put_back(folder, &log.session.family) {
+            out::warn(&error.message);
+            error.hint.as_deref().map(out::hint);
+            return;
+        }
+    }
 }
 
 /// What a plain file holds, if it is there.

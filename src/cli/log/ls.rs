@@ -29,6 +29,9 @@ pub(super) struct Args {
     /// Only calls that failed
     #[arg(long)]
     failed: bool,
+    /// Only calls that have not ended: they run, or were killed with the build
+    #[arg(long, conflicts_with = "failed")]
+    in_flight: bool,
     /// Only probes
     #[arg(long, conflicts_with = "no_probe")]
     probe: bool,
@@ -68,6 +71,7 @@ impl Args {
         Filter {
             kinds: self.kind.clone(),
             failed: self.failed,
+            in_flight: self.in_flight,
             probe: if self.probe { Some(true) } else { self.no_probe.then_some(false) },
             output: glob(&self.output),
             source: glob(&self.source),
@@ -145,7 +149,13 @@ fn follow(args: &Args) -> Result<ExitCode> {
             }
         }
     }
-    for loss in follower.log().damage.sentences() {
+    if follower.is_cut() {
+        let path = follower.log().path.display();
+        out::warn(&format!(
+            "{path}: the file was cut while it was read: begin again to see what is in it now"
+        ));
+    }
+    for loss in follower.damage().sentences() {
         out::warn(&format!("{}: {loss}", follower.log().path.display()));
     }
     Ok(ExitCode::SUCCESS)

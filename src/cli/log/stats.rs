@@ -110,8 +110,8 @@ fn text(to: &mut dyn Write, log: &Log, stats: &Stats<'_>) -> io::Result<()> {
     for (path, cached) in &stats.caches {
         writeln!(
             to,
-            "\n{BOLD}{}{BOLD:#} ran {} in {} of CPU time; {} needed less than 20 ms\n  {DIM}which of them it had in store is not in \
-             the record; `{} --show-stats` may tell{DIM:#}",
+            "\n{BOLD}{}{BOLD:#} ran {} in {} of CPU time (without what a server of it did); {} took less than a tenth of a second\n  \
+             {DIM}which of them it had in store is not in the record; `{} --show-stats` may tell{DIM:#}",
             path.quoted(),
             out::counted(cached.calls, "call"),
             cpu(cached.cpu),

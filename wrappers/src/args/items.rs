@@ -1,7 +1,7 @@
 //! Words grouped into options with their values, and inputs: the reading of a compiler driver.
 
 use super::response::Line;
-use crate::plan::view::Options;
+use crate::plan::view::{Options, Row};
 use crate::plan::{Effect, Form};
 
 /// What an item is.
@@ -51,14 +51,15 @@ pub struct Items {
 }
 
 impl Items {
-    /// Reads a line by an option table.
+    /// Reads a line by an option table. `clusters` says whether options of one letter may stand in one argument, of
+    /// which the first that has a value ends it: `-SO binary` is `-S -O binary`.
     #[must_use]
-    pub fn read(line: &Line<'_>, options: Options<'_>) -> Self {
+    pub fn read(line: &Line<'_>, options: Options<'_>, clusters: bool) -> Self {
         let count = line.words().len();
         let mut items = Vec::with_capacity(count);
         let (mut at, mut files_only) = (0, false);
         while at < count {
-            let item = if files_only { input(at) } else { one(line, at, options) };
+            let item = if files_only { input(at) } else { one(line, at, options, clusters) };
             files_only |= item.effect == Effect::EndOfOptions;
             at += item.words;
             items.push(item);
@@ -97,16 +98,30 @@ fn input(at: usize) -> Item {
     Item { at, words: 1, what: What::Input, effect: Effect::None, level: 0, spelling: 0, dangling: false }
 }
 
-fn one(line: &Line<'_>, at: usize, options: Options<'_>) -> Item {
+fn one(line: &Line<'_>, at: usize, options: Options<'_>, clusters: bool) -> Item {
     let text = line.text(at);
     if text == b"-" || !text.starts_with(b"-") {
         return input(at);
     }
     let mut item = Item { what: What::Option, spelling: text.len(), ..input(at) };
-    let Some(row) = options.find(text) else { return item };
+    let (row, spelling) = match options.find(text) {
+        Some(row) => (row, row.spelling().len()),
+        None if clusters && !text.starts_with(b"--") => {
+            let letters = text.iter().enumerate().skip(1);
+            let with_value = |row: &Row<'_>| row.form() == Form::JoinedOrSeparate;
+            let row = |(at, letter): (usize, &u8)| {
+                Some((options.find(&[b'-', *letter]).filter(with_value)?, at + 1))
+            };
+            match { letters }.find_map(row) {
+                Some(found) => found,
+                None => return item,
+            }
+        }
+        None => return item,
+    };
     item.effect = row.effect();
     item.level = row.level();
-    item.spelling = row.spelling().len();
+    item.spelling = spelling;
     let separate = match row.form() {
         Form::Separate => true,
         Form::JoinedOrSeparate => text.len() == item.spelling,

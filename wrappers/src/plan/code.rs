@@ -118,6 +118,10 @@ codes! {
         PreprocessOnly = "preprocess-only",
         /// `-M`, `-MM`: dependencies in place of output.
         DependenciesOnly = "dependencies-only",
+        /// `-emit-llvm`: LLVM's own code in place of objects and assembly.
+        EmitLlvm = "emit-llvm",
+        /// `-MD`, `-MMD`: dependencies beside the output, in a file of its name unless `-MF` names one.
+        DependenciesBeside = "dependencies-beside",
         /// `-fsyntax-only`: no output at all.
         SyntaxOnly = "syntax-only",
         /// Answers a question and ends: `--version`, `-dumpmachine`, `-print-…`.
@@ -130,8 +134,6 @@ codes! {
         DriverMode = "driver-mode",
         /// `-shared`.
         Shared = "shared",
-        /// `-r`: a link that makes an object.
-        Relocatable = "relocatable",
         /// `-o`.
         Output = "output",
         /// `-x`.
@@ -156,18 +158,17 @@ codes! {
         Werror = "werror",
         /// `-Werror=X`.
         WerrorOne = "werror-one",
-        /// A linker that is not the default one: `-fuse-ld=lld`.
-        OtherLinker = "other-linker",
+        /// The output of the link is not to be marked with a level: `-r` makes an object, and a linker that is not the
+        /// default one (`-fuse-ld=lld`) may not know the marker.
+        Unmarked = "unmarked",
         /// `-frandom-seed=`.
         RandomSeed = "random-seed",
-        /// `-Wl,` and `-Xlinker`: for the linker.
+        /// `-Wl,`, `-Xlinker` and `-z`: for the linker.
         ForLinker = "for-linker",
         /// `--`: what follows is a file.
         EndOfOptions = "end-of-options",
         /// `-v`: a query if nothing else is there, chatter otherwise.
         Verbose = "verbose",
-        /// Marker of an instruction-set level, put in by a caller of its own: `-z x86-64-v3`.
-        IsaMarker = "isa-marker",
         /// A folder of headers: `-I`, `-isystem`.
         IncludeDir = "include-dir",
         /// A folder of libraries: `-L`.

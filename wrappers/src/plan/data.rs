@@ -32,6 +32,8 @@ pub struct PlanData {
     pub profiles: Vec<Profile>,
     /// How a probe is known.
     pub probes: Vec<ProbeRow>,
+    /// Whether the sizes of files are limited (`ulimit -f`), so that a write to the record may send SIGXFSZ.
+    pub file_limit: bool,
 }
 
 /// One name in the shim folder.
@@ -167,8 +169,8 @@ pub struct Demote {
 }
 
 /// One way to know a probe: a question that a configure step asks of the compiler. All patterns that
-/// are given must hold. In a pattern `*` stands for any run of bytes but `/`, `**` for any run at all,
-/// and `{temp}` at the start for the folder of temporary files.
+/// are given must hold. In a pattern `?` stands for any byte but `/`, `*` for any run of them, `**` for any run at
+/// all, and `{temp}` at the start for the folder of temporary files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProbeRow {
     /// Name, such as `cmake-try-compile`.

@@ -17,13 +17,13 @@
 /// First bytes of a plan.
 pub const MAGIC: &[u8; 8] = b"crswplan";
 /// Version of the layout. A shim and its plan are made together, so any other is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// Bytes ahead of the root record.
 pub const HEADER: usize = 24;
 
 /// Words of the root record: family, bin, record, scratch (strings), then `env_allow`, tools, options,
-/// profiles, probes (lists).
-pub const ROOT: usize = 18;
+/// profiles, probes (lists), `file_limit`.
+pub const ROOT: usize = 19;
 /// Words of a name that `env_allow` holds, sorted: name (string), key.
 pub const NAME: usize = 4;
 /// Words of a tool: name, real, launcher, machine (strings), role and dialect and flags, profile, lead, asks (lists).

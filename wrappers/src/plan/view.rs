@@ -199,6 +199,12 @@ impl<'a> Plan<'a> {
         self.root().optional(4)
     }
 
+    /// Whether the sizes of files are limited.
+    #[must_use]
+    pub fn file_limit(self) -> bool {
+        self.root().word(18) != 0
+    }
+
     /// The folder for our own response files.
     #[must_use]
     pub fn scratch(self) -> &'a [u8] {

@@ -62,6 +62,7 @@ pub fn write(plan: &PlanData) -> Result<Vec<u8>, WriteError> {
     root.extend(w.records(&profiles));
     let probes: Vec<_> = plan.probes.iter().map(|p| w.probe(p)).collect();
     root.extend(w.records(&probes));
+    root.push(u32::from(plan.file_limit));
     w.finish(&root)
 }
 

@@ -8,6 +8,8 @@ function choose(what, at) {
     const close = node("button", { class: "close", type: "button", title: "Close (Esc)", on: () => choose(null, null) }, "×");
     panel.replaceChildren(close, ...(what === "call" ? callDetail(at) : warningDetail(at)));
     panel.scrollTop = 0;
+    // Where it stands below the list it may be out of sight.
+    panel.scrollIntoView({ block: "nearest" });
   }
   if (what === "call") history.replaceState(null, "", "#" + calls[at][ID]);
   drawRows(true);
@@ -34,10 +36,21 @@ function title(label, ...more) {
   return node("h3", {}, label, ...more);
 }
 
+/** A page from a plain http server has no clipboard, but a selection can be copied. */
+async function copy(words) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(words);
+  const area = node("textarea");
+  area.value = words;
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
 function copier(label, what) {
   const button = node("button", { class: "copy", type: "button" }, label);
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(what());
+    await copy(what());
     button.textContent = "copied";
     setTimeout(() => (button.textContent = label), 1200);
   });
@@ -62,10 +75,11 @@ function diffOf(all, edits) {
     else lines.push({ ...step, words: [step.word] });
   }
   const shown = lines.map((line) => {
-    if (!line.change) return node("div", { class: "same" }, ...line.words.flatMap((word) => [node("span", {}, word), " "]));
+    const parts = line.words.flatMap((word, at) => [at ? " " : "", node("span", {}, word)]);
+    if (!line.change) return node("div", { class: "same" }, ...parts);
     const edit = line.edit ? edits[line.edit - 1] : null;
     const rule = edit ? node("span", { class: "rule", title: text(edit[1]) }, text(edit[0])) : null;
-    return node("div", { class: line.change === 1 ? "gone" : "new" }, rule, line.words.join(" "));
+    return node("div", { class: line.change === 1 ? "gone" : "new" }, node("div", {}, ...parts), rule);
   });
   return node("div", { class: "args" }, ...shown);
 }
@@ -142,7 +156,7 @@ function warningDetail(at) {
     node("h2", {}, one[FLAG] || (one[IS_ERROR] ? "error" : "warning"), passedBadge(one)),
     node("p", { class: "message" }, one[MESSAGE]),
     facts([
-      ["place", one[FILE] === null ? "command line" : [one[FILE], one[LINE], one[COLUMN]].filter((part) => part !== null).join(":"), "path"],
+      ["place", one[FILE] === null ? "no file" : [one[FILE], one[LINE], one[COLUMN]].filter((part) => part !== null).join(":"), "path"],
       ["passed", one[WHY]],
       ["seen", counted(one[SEEN], "time")],
     ]),

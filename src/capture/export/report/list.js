@@ -55,15 +55,15 @@ function moment(micros, figures = 1) {
   return minutes ? `${minutes}:${rest.padStart(figures ? figures + 3 : 2, "0")}` : `${rest} s`;
 }
 
-/** A word as a shell reads it; what no terminal should be sent is spelled out. Bytes that are not UTF-8 are lone
- *  surrogates, U+DC80 to U+DCFF. */
+/** A word as a shell reads it; what no terminal should be sent is spelled out, and what cannot be seen, or turns
+ *  the direction of the text. Bytes that are not UTF-8 are lone surrogates, U+DC80 to U+DCFF. */
 function quoted(word) {
   if (/^[\p{L}\p{N}_@%+=:,./-]+$/u.test(word)) return word;
-  if (!/['\p{Cc}\p{Cs}]/u.test(word) && word) return `'${word}'`;
+  if (!/['\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(word) && word) return `'${word}'`;
   if (!word) return "''";
   const hex = (number) => "\\x" + number.toString(16).padStart(2, "0");
   const utf8 = new TextEncoder();
-  const spelled = word.replace(/['\\]|\p{Cc}|\p{Cs}/gu, (character) => {
+  const spelled = word.replace(/['\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
     if (character === "\n") return "\\n";
     if (character === "\t") return "\\t";
     if (character === "'" || character === "\\") return "\\" + character;
@@ -77,7 +77,7 @@ function quoted(word) {
 const words = (numbers) => numbers.map((number) => quoted(text(number))).join(" ");
 const relative = (file) => (about.base && file.startsWith(about.base + "/") ? file.slice(about.base.length + 1) : file);
 const place = (one) =>
-  one[FILE] === null ? "command line" : [relative(one[FILE]), one[LINE], one[COLUMN]].filter((part) => part !== null).join(":");
+  one[FILE] === null ? "no file" : [relative(one[FILE]), one[LINE], one[COLUMN]].filter((part) => part !== null).join(":");
 
 // ---- what is chosen ----
 
@@ -121,6 +121,8 @@ function select() {
   const all = state.tab === "calls" ? calls.length : warnings.length;
   $("shown").textContent = `${count(listed.length)} of ${counted(all, state.tab === "calls" ? "call" : "warning")}`;
   $("none").hidden = listed.length > 0;
+  $("nothing").textContent = all ? "Nothing passes the filters." : state.tab === "calls" ? "No tool was called through the shim." : "No warning is known.";
+  $("reset").hidden = !all;
   $("partial").hidden = state.tab === "calls" || about.output;
   $("list").scrollTop = 0;
   drawRows(true);
@@ -158,8 +160,8 @@ function callRow(at) {
   const what = node("span", { class: "what", title: whole }, node("em", {}, call[TOOL] + " "), input);
   if (call[OUT]) what.append(node("span", { class: "made" }, " → " + call[OUT]));
   if (call[PROBE] !== null) what.append(node("em", {}, ` (${call[PROBE]})`));
-  return node("div", { class: call[PROBE] === null ? "row" : "row probe", "data-id": call[ID], on: () => choose("call", at) },
-    node("span", { class: "number" }, moment(call[START], 2)),
+  return node("div", { class: call[PROBE] === null ? "row" : "row probe", "data-id": call[ID], role: "option", on: () => choose("call", at) },
+    node("span", { class: "number" }, moment(call[START], SHORT ? 3 : 2)),
     node("span", { class: "kind", style: `--c: var(--${call[KIND]})` }, call[KIND]),
     node("span", {}, node("span", { class: "badge " + call[CLASS] }, call[RESULT])),
     node("span", { class: "number" }, time(call[LENGTH])),
@@ -168,19 +170,22 @@ function callRow(at) {
 }
 
 function passedBadge(one) {
-  const cls = one[IS_ERROR] || one[POLICY] === "none" && one[WHY].includes("failed") ? "failed" : one[POLICY] === "none" ? "" : "demoted";
+  const cls = one[IS_ERROR] || one[POLICY] === "none" && one[WHY].includes("failed") ? "failed" : one[POLICY] === "none" ? "answer" : "demoted";
   return node("span", { class: "badge " + cls, title: one[WHY] }, cls === "failed" ? "failed" : one[POLICY]);
 }
 
 function warningRow(at) {
   const one = warnings[at];
-  return node("div", { class: "row", "data-warning": at, on: () => choose("warning", at) },
+  return node("div", { class: "row", "data-warning": at, role: "option", on: () => choose("warning", at) },
     node("span", {}, passedBadge(one)),
     node("span", {}, one[FLAG] || (one[IS_ERROR] ? "error" : "no flag")),
     node("span", { class: "what", title: one[FILE] }, place(one)),
     node("span", { title: one[MESSAGE] }, one[MESSAGE]),
-    node("span", { class: "number" }, count(one[SEEN])));
+    node("span", { class: "number" }, one[CALLS].length ? count(one[CALLS].length) : ""));
 }
+
+/** Whether seconds need more figures to tell calls apart. */
+const SHORT = calls.every((call) => call[START] < 10e6);
 
 let drawn = "";
 function drawRows(anew) {

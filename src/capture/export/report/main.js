@@ -61,10 +61,11 @@ function setUp() {
     flight ? card(count(flight), "in flight", "odd", () => only({ text: "in flight" })) : null,
     card(count(failed), "failed", failed ? "bad" : "", () => only({ failed: true })),
     card(count(warnings.length), "warnings", "", () => setTab("warnings")),
-    card(time(length), `at ${(busy / length).toFixed(1)} jobs`),
-    card(time(about.cpu), "of CPU"),
+    calls.length ? card(time(length), `at ${(busy / length).toFixed(1)} jobs`) : null,
+    calls.length ? card(time(about.cpu), "of CPU") : null,
   ].filter(Boolean));
 
+  $("timeline").hidden = !calls.length;
   $("legend").append(...kinds.map((kind) => node("span", {}, node("i", { style: `background: var(--${kind})` }), kind)),
     node("span", {}, node("i", { style: "background: var(--red)" }), "failed"),
     demoted + flight ? node("span", {}, node("i", { style: "background: var(--odd)" }), "demoted, in flight") : "",
@@ -105,7 +106,7 @@ function setUp() {
     const typing = event.target.matches("input[type=search], select");
     if (event.key === "Escape") choose(null, null);
     else if (event.key === "/" && !typing) { event.preventDefault(); $("text").focus(); }
-    else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !event.target.matches("select") && listed.length) {
+    else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !event.target.closest("select, #detail") && listed.length) {
       event.preventDefault();
       const now = state.chosen ? listed.indexOf(state.chosen.at) : -1;
       const next = Math.max(0, Math.min(listed.length - 1, now + (event.key === "ArrowDown" ? 1 : -1)));
@@ -118,7 +119,7 @@ function setUp() {
 readColours();
 setUp();
 setTab("calls");
-drawTimeline();
+zoom(first, last);
 const asked = byId.get(location.hash.slice(1));
 if (asked !== undefined) open(asked);
 requestAnimationFrame(() => requestAnimationFrame(() => (document.documentElement.dataset.ready = performance.now().toFixed(0))));

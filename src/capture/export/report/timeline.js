@@ -16,7 +16,7 @@ let colours;
 function readColours() {
   const style = getComputedStyle(document.documentElement);
   const get = (name) => style.getPropertyValue("--" + name).trim();
-  colours = Object.fromEntries([...KINDS, "red", "odd", "dim", "line", "text", "track", "accent"].map((name) => [name, get(name)]));
+  colours = Object.fromEntries([...KINDS, "red", "odd", "dim", "line", "text", "track", "accent", "label"].map((name) => [name, get(name)]));
 }
 
 let waiting = false;
@@ -78,15 +78,27 @@ function paint() {
 
 function label(to, call, left, wide, y) {
   const name = (call[OUT] || call[IN]).split("/").pop();
-  const fit = Math.floor((wide - 8) / 6.2);
-  to.fillStyle = "#fff";
-  to.fillText(name.length > fit ? name.slice(0, fit - 1) + "…" : name, left + 4, y);
+  const fits = (text) => to.measureText(text).width <= wide - 8;
+  let shown = name.slice(0, Math.floor(wide / 3));
+  if (shown.length < name.length || !fits(shown)) {
+    while (shown && !fits(shown + "…")) shown = shown.slice(0, -1);
+    shown += "…";
+  }
+  if (shown.length < 4 && shown !== name) return;
+  // On the paler colours, that of the other labels has no contrast.
+  const odd = call[CLASS] === "demoted" || call[CLASS] === "flight";
+  const pale = call[PROBE] !== null || ["preprocess", "query", "other"].includes(call[KIND]);
+  to.globalAlpha = 1;
+  to.fillStyle = odd ? "#0d1117" : pale && call[CLASS] !== "failed" ? colours.text : colours.label;
+  to.fillText(shown, left + 4, y);
 }
 
 function axis(to, width, height, scale) {
   const wanted = 90 / scale;
   const base = 10 ** Math.floor(Math.log10(wanted));
-  const step = [1, 2, 5, 10].map((factor) => factor * base).find((one) => one >= wanted);
+  // From ten seconds on, people count in parts of a minute, and of an hour.
+  const steps = wanted > 10e6 ? [15, 30, 60, 120, 300, 600, 900, 1800, 3600].map((seconds) => seconds * 1e6) : [1, 2, 5, 10].map((factor) => factor * base);
+  const step = steps.find((one) => one >= wanted) || Math.ceil(wanted / 3600e6) * 3600e6;
   const figures = Math.max(0, Math.min(6, 6 - Math.floor(Math.log10(step) + 1e-9)));
   to.fillStyle = colours.dim;
   to.strokeStyle = colours.line;
@@ -123,6 +135,7 @@ function zoom(from, to) {
   const wide = Math.min(length, Math.max(200, to - from));
   view.from = Math.max(first, Math.min(from, last - wide));
   view.to = view.from + wide;
+  $("whole").disabled = wide === length;
   drawTimeline();
 }
 
