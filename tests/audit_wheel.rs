@@ -247,6 +247,70 @@ fn the_marker_for_the_loader_must_be_that_of_the_family() {
     }
 }
 
+/// A library for x86-64-v3, linked from objects as their link saw them.
+fn linked_from(shop: &Shop, cwd: &str, objects: &[&str], seen: &[u64], record: Record) -> Report {
+    let library = shop.link("x.so", &["-Wl,-z,x86-64-v3"]);
+    let seen: Vec<Value> = seen.iter().map(|modified| json!([100, modified])).collect();
+    let begin = json!({"kind": "link", "lang": [], "cwd": cwd, "in": objects, "out": ["x.so"], "seen": seen});
+    let record = record.call("ffffffffffff", &begin, &json!({"made": [made("x.so", &library)]}));
+    shop.audit(&record, &[("demo/x.so", &library)])
+}
+
+/// A record of compiles for the level of the family; the time at which each ended.
+fn compiled(cwd: &str, objects: &[&str], lang: &str) -> (Record, Vec<u64>) {
+    let (mut record, mut times) = (Record::new(), Vec::new());
+    for (n, object) in objects.iter().enumerate() {
+        let argv = json!(["cc", "-march=x86-64-v3", "-c", "a.c", "-o", object]);
+        let begin = json!({"cwd": cwd, "out": [object], "lang": [lang], "argv": argv});
+        record = record.call(&format!("{n:012x}"), &begin, &json!({}));
+        times.push(2_000_000_000 + 6_000_000 * (n as u64 + 1));
+    }
+    (record, times)
+}
+
+#[test]
+fn an_object_that_changed_after_its_call_is_found_unless_all_did() {
+    let objects = ["a.o", "b.o", "c.o", "d.o", "e.o"];
+    for (late, codes_of) in [(0, &[][..]), (1, &["changed-input"]), (5, &["foreign-clock"])] {
+        let (record, mut times) = compiled("/w/src", &objects, "c");
+        times.iter_mut().take(late).for_each(|time| *time += 3_600_000_000_001);
+        let report = linked_from(&Shop::new(), "/w/src", &objects, &times, record);
+        assert_eq!(codes(&report), codes_of, "{late}: {report:?}");
+        assert_eq!(report.passed(), late != 1, "{late}");
+    }
+}
+
+#[test]
+fn a_file_system_of_whole_seconds_changes_nothing() {
+    let (record, _) = compiled("/w/src", &["a.o"], "c");
+    let report = linked_from(&Shop::new(), "/w/src", &["a.o"], &[2_000_000_000], record);
+    assert_eq!(codes(&report), [""; 0]);
+}
+
+#[test]
+fn every_language_that_takes_a_level_must_have_it() {
+    for (lang, codes_of) in
+        [("objective-c", &["lower-level"][..]), ("fortran", &["lower-level"]), ("assembler", &[])]
+    {
+        let (mut record, times) = compiled("/w/src", &["a.o"], lang);
+        for line in &mut record.lines {
+            *line = line.replace("\"-march=x86-64-v3\",", "");
+        }
+        let report = linked_from(&Shop::new(), "/w/src", &["a.o"], &times, record);
+        assert_eq!(codes(&report), codes_of, "{lang}: {report:?}");
+    }
+}
+
+#[test]
+fn a_build_below_opt_is_no_dependency_of_itself() {
+    let cwd = "/opt/ci/demo";
+    for (object, code) in [("vendor/old.a", "ready-made"), ("/opt/libs/libz.a", "dependency-code")] {
+        let (record, times) = compiled(cwd, &["a.o"], "c");
+        let report = linked_from(&Shop::new(), cwd, &["a.o", object], &[times[0], 1], record);
+        assert_eq!(codes(&report), [code], "{report:?}");
+    }
+}
+
 #[test]
 fn a_platform_wheel_without_a_compiled_file_is_noted_with_the_failures() {
     let shop = Shop::new();

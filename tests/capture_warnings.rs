@@ -175,7 +175,7 @@ fn where_compilers_write_at_once_no_call_is_left_out_that_may_have_said_it() {
         (|source: &str| format!("In file included from {source}:1:\n"), "y.h:7:1: warning: odd [-Wodd]\n");
     // GCC writes the line ahead and the diagnostic one after the other, each whole.
     let mixed = at("a.c") + &at("b.c") + y;
-    assert_eq!(told(&log(&record, &mixed)), ["/w/src/y.h:7 01+02 2x Warned"]);
+    assert_eq!(told(&log(&record, &mixed)), ["/w/src/y.h:7 01+02 1x Warned"]);
     let between = at("a.c") + "b.c:3:5: warning: odd [-Wodd]\n" + y;
     assert_eq!(told(&log(&record, &between)), ["/w/src/b.c:3 02 1x Warned", "/w/src/y.h:7 01 1x Warned"]);
     let functions = "a.c: In function 'f':\nb.c: In function 'g':\na.c:3:5: warning: odd [-Wodd]\nb.c:3:5: warning: odd [-Wodd]\n";

@@ -99,7 +99,7 @@ fn an_option_and_its_value_as_two_arguments_are_told_how_to_be_one() {
     record().write(home.path());
     let (status, _, stderr) = why(home.path(), &["-D", "NDEBUG"]);
     assert!(
-        status == Some(1)
+        status == Some(2)
             && stderr.contains("hint: an option and its value are one argument here: `-DNDEBUG`"),
         "{stderr}"
     );

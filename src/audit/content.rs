@@ -1,11 +1,13 @@
 //! Which recorded call made a file, asked of a file that is there: by its content, whatever it is called now.
 
+use std::cell::OnceCell;
 use std::fs::File;
 use std::path::Path;
 
-use crosswheel_shim::elf::facts;
+use crosswheel_shim::elf::{ET_REL, facts};
 
 use super::finding::Evidence;
+use super::lineage::Lineage;
 use super::member::{self, Binary};
 use super::trace::Index;
 use crate::capture::glob::Glob;
@@ -19,7 +21,7 @@ pub type Made<'l> = Option<(&'l Call, Evidence)>;
 pub fn maker<'l>(log: &'l Log, path: &Path) -> Result<Made<'l>> {
     let mut file = File::open(path).context("cannot open", path)?;
     let scan = member::scan(&mut file, None).context("cannot read", path)?;
-    Ok(scan.binary.and_then(|binary| by_content(&Index::new(log), &path.to_string_lossy(), &binary)))
+    Ok(scan.binary.and_then(|binary| Contents::new(log).made(&binary)))
 }
 
 /// The members of a wheel that hold machine code and have such a name, each with the call that made it.
@@ -27,7 +29,7 @@ pub fn members<'l>(log: &'l Log, wheel: &Path, name: &Glob) -> Result<Vec<(Strin
     let file = File::open(wheel).context("cannot open", wheel)?;
     let damaged = |error: &dyn std::fmt::Display| Error::failed(format!("{}: {error}", wheel.display()));
     let mut archive = zip::ZipArchive::new(std::io::BufReader::new(file)).map_err(|error| damaged(&error))?;
-    let index = Index::new(log);
+    let contents = Contents::new(log);
     let mut found = Vec::new();
     for place in 0..archive.len() {
         let mut entry = archive.by_index(place).map_err(|error| damaged(&error))?;
@@ -37,19 +39,36 @@ pub fn members<'l>(log: &'l Log, wheel: &Path, name: &Glob) -> Result<Vec<(Strin
         let member = String::from_utf8_lossy(entry.name_raw()).into_owned();
         let scan = member::scan(&mut entry, None).map_err(|error| damaged(&error))?;
         if let Some(binary) = scan.binary {
-            let made = by_content(&index, &member, &binary);
-            found.push((member, made));
+            found.push((member, contents.made(&binary)));
         }
     }
     Ok(found)
 }
 
-fn by_content<'l>(index: &Index<'l>, name: &str, binary: &Binary) -> Made<'l> {
-    match binary {
-        Binary::Elf(bytes) => {
-            let facts = facts(bytes)?;
-            index.trace(bytes, &facts).or_else(|| index.object(name, bytes, &facts))
+/// What the calls of a log made, by content.
+struct Contents<'l> {
+    log: &'l Log,
+    index: Index<'l>,
+    /// Only objects need it, and it reads every link of the log.
+    lineage: OnceCell<Lineage<'l>>,
+}
+
+impl<'l> Contents<'l> {
+    fn new(log: &'l Log) -> Self {
+        Self { log, index: Index::new(log), lineage: OnceCell::new() }
+    }
+
+    fn made(&self, binary: &Binary) -> Made<'l> {
+        match binary {
+            Binary::Elf(bytes) => {
+                let facts = facts(bytes)?;
+                let object = || {
+                    let call = self.lineage.get_or_init(|| Lineage::new(self.log)).object(bytes)?;
+                    Some((call, Evidence::Content))
+                };
+                self.index.trace(bytes, &facts).or_else(|| (facts.e_type == ET_REL).then(object).flatten())
+            }
+            Binary::Wasm(bytes) | Binary::Archive(bytes) => self.index.whole(bytes),
         }
-        Binary::Wasm(bytes) | Binary::Archive(bytes) => index.whole(bytes),
     }
 }

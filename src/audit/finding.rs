@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+use super::memory::Memory;
 pub use crate::finding::Severity;
 use crate::finding::codes;
 
@@ -30,8 +31,8 @@ codes! {
     DependencyCode = "dependency-code", Note;
     /// A part of it was made by a compiler that is not told the level.
     ForeignCompiler = "foreign-compiler", Note;
-    /// A part of it was changed between its call and the link.
-    ChangedInput = "changed-input", Note;
+    /// A part of it was changed or replaced between its call and the link.
+    ChangedInput = "changed-input", Fault;
     /// A compiler went past the shim, and what it made is in none of the wheels.
     PastShimElsewhere = "past-shim-elsewhere", Note;
     /// Its code names the shim folder.
@@ -48,6 +49,8 @@ codes! {
     NoElf = "no-elf", Note;
     /// A wheel for all platforms, though its build compiled.
     PureAfterCompiles = "pure-after-compiles", Note;
+    /// The times of files are not of this machine's clock, so that less is known of them.
+    ForeignClock = "foreign-clock", Note;
     /// The record lost lines, so that the audit may be wrong.
     DamagedRecord = "damaged-record", Note;
 }
@@ -139,12 +142,18 @@ pub struct Checked {
 /// The outcome of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
+    /// The records that they were held against.
+    #[serde(serialize_with = "all_lossy")]
+    pub records: Vec<PathBuf>,
     /// How many wheels were looked at.
     pub wheels: usize,
     /// What was found: faults first, then by wheel and member.
     pub findings: Vec<Finding>,
     /// The ELF files, in the order of the wheels.
     pub checked: Vec<Checked>,
+    /// What the content of files told that may be gone later on.
+    #[serde(skip)]
+    pub learned: Memory,
 }
 
 impl Report {
@@ -158,6 +167,10 @@ impl Report {
     pub fn passed(&self) -> bool {
         self.faults().next().is_none()
     }
+}
+
+fn all_lossy<S: Serializer>(paths: &[PathBuf], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
 fn lossy<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {

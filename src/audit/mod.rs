@@ -9,8 +9,11 @@
 //! | [`expect`] | what a wheel of a family must be |
 //! | [`content`] | the same asked of one file, or of some members of a wheel |
 //! | [`trace`] | which call made a file, and why none did |
-//! | [`lineage`] | what a linked file is made of, back to its compiles |
+//! | [`lineage`] | which call made the input of another |
+//! | [`walk`] | what a linked file is made of, back to its compiles |
 //! | [`parts`] | what to say of these parts |
+//! | [`files`] | what still lies in the build's folder |
+//! | [`memory`] | what the build's own audit learned from it |
 //! | [`unseen`] | compilers that went past the shim |
 //! | [`member`] | the bytes of a wheel's members |
 
@@ -29,12 +32,15 @@ use crate::wasm;
 
 mod content;
 pub mod expect;
+mod files;
 pub mod finding;
 pub(crate) mod lineage;
 mod member;
+pub mod memory;
 mod parts;
 mod trace;
 mod unseen;
+mod walk;
 
 pub use content::{Made, maker, members};
 pub use expect::Expected;
@@ -57,7 +63,7 @@ pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Repor
         None => BTreeMap::new(),
     };
     let parts = Parts { log, expected, marches: &marches };
-    let mut report = Report { wheels: wheels.len(), ..Report::default() };
+    let mut report = Report { wheels: wheels.len(), records: vec![log.path.clone()], ..Report::default() };
     let mut past = BTreeSet::new();
     for wheel in wheels {
         Wheel {
@@ -74,6 +80,12 @@ pub fn audit(wheels: &[PathBuf], log: &Log, expected: &Expected) -> Result<Repor
         .audit()?;
     }
     elsewhere(log, &past, &mut report);
+    if !lineage.clock {
+        let what = "times of files do not fit those of the calls that made them: parts are known by their place alone";
+        let hint = "the build's folder lies on a file system with another clock; put TMPDIR on a local one";
+        report.findings.push(Finding::new(Code::ForeignClock, &log.path, None, what, hint));
+    }
+    report.learned = lineage.learned();
     if log.damage.any() {
         let what = format!("the record is damaged: {}", log.damage.sentences().join("; "));
         let hint = "what was made by a call that was lost cannot be traced; build again to be sure";
@@ -107,12 +119,12 @@ fn elsewhere(log: &Log, past: &BTreeSet<PathBuf>, report: &mut Report) {
 }
 
 /// One wheel under audit.
-struct Wheel<'a> {
+struct Wheel<'a, 'l> {
     path: &'a Path,
-    log: &'a Log,
+    log: &'l Log,
     expected: &'a Expected,
-    index: &'a Index<'a>,
-    lineage: &'a Lineage<'a>,
+    index: &'a Index<'l>,
+    lineage: &'a Lineage<'l>,
     parts: &'a Parts<'a>,
     needle: Option<&'a Needle>,
     /// What compilers made that went past the shim, as far as it is in a wheel.
@@ -120,7 +132,7 @@ struct Wheel<'a> {
     report: &'a mut Report,
 }
 
-impl Wheel<'_> {
+impl<'l> Wheel<'_, 'l> {
     fn audit(&mut self) -> Result<()> {
         if self.path.is_dir() {
             if self.folder(self.path)? == 0 {
@@ -169,13 +181,20 @@ impl Wheel<'_> {
             let kind = entry.file_type().context("cannot look at", &path)?;
             if kind.is_dir() {
                 binaries += self.folder(&path)?;
-            } else if kind.is_file() {
+            } else if kind.is_file() || (kind.is_symlink() && self.leads_out(&path)) {
                 let name = path.strip_prefix(self.path).unwrap_or(&path).to_string_lossy().into_owned();
                 let mut file = File::open(&path).context("cannot open", &path)?;
                 binaries += usize::from(self.member(&name, &mut file));
             }
         }
         Ok(binaries)
+    }
+
+    /// Whether a link leads to a file that is not in the folder, and so is not looked at elsewhere.
+    fn leads_out(&self, link: &Path) -> bool {
+        let whole = |path: &Path| path.canonicalize().ok();
+        let inside = || whole(link).zip(whole(self.path)).is_some_and(|(to, home)| to.starts_with(home));
+        link.is_file() && !inside()
     }
 
     /// Audits one member; whether it holds machine code.
@@ -230,7 +249,11 @@ impl Wheel<'_> {
             );
         };
         let marks = Marks::of(bytes);
-        let traced = self.index.trace(bytes, &facts).or_else(|| self.index.object(member, bytes, &facts));
+        let object = || {
+            let call = (facts.e_type == shim_elf::ET_REL).then(|| self.lineage.object(bytes)).flatten();
+            call.map(|call| (call, Evidence::Content))
+        };
+        let traced = self.index.trace(bytes, &facts).or_else(object);
         self.checked(member, elf::name(facts.machine), marks.isa, traced);
         self.machine(member, "", facts.machine);
         self.rpath(member, bytes, traced.map(|(call, _)| call));
@@ -238,7 +261,7 @@ impl Wheel<'_> {
             let (code, what, hint) = self.index.untraced(member, &facts, &marks, self.expected);
             self.find(code, Some(member), what, hint);
         } else if facts.e_type != shim_elf::ET_REL {
-            self.level(member, marks.isa);
+            self.level(member, marks.isa, marks.rust());
         }
     }
 
@@ -293,7 +316,13 @@ impl Wheel<'_> {
     }
 
     /// Notes that a file was looked at, and what it is made of.
-    fn checked(&mut self, member: &str, machine: String, isa: Option<u8>, traced: Option<(&Call, Evidence)>) {
+    fn checked(
+        &mut self,
+        member: &str,
+        machine: String,
+        isa: Option<u8>,
+        traced: Option<(&'l Call, Evidence)>,
+    ) {
         self.report.checked.push(Checked {
             wheel: self.path.to_owned(),
             member: member.to_owned(),
@@ -346,7 +375,7 @@ impl Wheel<'_> {
     }
 
     /// What it was linked from.
-    fn made_of(&mut self, member: &str, call: &Call) {
+    fn made_of(&mut self, member: &str, call: &'l Call) {
         let parts = self.lineage.parts(call);
         self.past.extend(parts.iter().filter_map(|part| match part {
             Part::Unseen(path, _) => Some(path.clone()),
@@ -368,7 +397,7 @@ impl Wheel<'_> {
     }
 
     /// The level that the loader insists on, against that of the family.
-    fn level(&mut self, member: &str, isa: Option<u8>) {
+    fn level(&mut self, member: &str, isa: Option<u8>, rust: bool) {
         let Some(level) = self.expected.level.filter(|level| *level > 1) else { return };
         let isa = isa.unwrap_or(1);
         if isa > level {
@@ -386,7 +415,12 @@ impl Wheel<'_> {
                 Code::NoMarker,
                 Some(member),
                 format!("does not ask the loader for x86-64-v{level}: an older processor meets it as an illegal instruction"),
-                format!("another linker than GNU ld may have linked it; {}", self.calls_of(member)),
+                if rust {
+                    "rustc links by its own lld, which does not know this marker: RUSTFLAGS=-Clinker-features=-lld lets GNU ld do it"
+                        .to_owned()
+                } else {
+                    format!("another linker than GNU ld may have linked it; {}", self.calls_of(member))
+                },
             );
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crosswheel_shim::plan::Kind;
+use crosswheel_shim::plan::{Kind, Language};
 
 use super::expect::Expected;
 use super::finding::Code;
@@ -23,13 +23,15 @@ pub(super) struct Parts<'a> {
 }
 
 /// Languages whose compiles take a level.
-const LEVELLED: &[&str] = &["c", "c++", "objc", "objc++", "fortran"];
+const LEVELLED: &[Language] =
+    &[Language::C, Language::Cxx, Language::ObjC, Language::ObjCxx, Language::Fortran];
 
 impl Parts<'_> {
     /// How many compiles are behind the parts, and what is wrong with them.
     pub(super) fn judge(&self, parts: &[Part<'_>]) -> (usize, Vec<Said>) {
         let mut lists: BTreeMap<Code, Vec<String>> = BTreeMap::new();
         let mut compiles = 0;
+        let mut foreign: BTreeMap<&str, usize> = BTreeMap::new();
         let level = self.expected.level.filter(|level| *level > 1);
         for part in parts {
             let (code, named) = match part {
@@ -54,12 +56,17 @@ impl Parts<'_> {
                 Part::Dependency(path) if level.is_some() => {
                     (Code::DependencyCode, path.display().to_string())
                 }
-                Part::Foreign(path, compiler) if level.is_some() => {
-                    (Code::ForeignCompiler, format!("{compiler}'s {}", name(path)))
+                Part::Foreign(compiler) if level.is_some() => {
+                    *foreign.entry(*compiler).or_default() += 1;
+                    continue;
                 }
                 Part::Dependency(_) | Part::Foreign(..) => continue,
             };
             lists.entry(code).or_default().push(named);
+        }
+        for (compiler, count) in foreign {
+            let files = if count == 1 { "file" } else { "files" };
+            lists.entry(Code::ForeignCompiler).or_default().push(format!("{count} {files} of {compiler}"));
         }
         let said = lists.into_iter().map(|(code, named)| say(code, &named)).collect();
         (compiles, said)
@@ -68,7 +75,7 @@ impl Parts<'_> {
     /// A compile below the level, named.
     fn lower(&self, call: &Call, level: u8) -> Option<String> {
         let detail = self.log.detail(call).ok()?;
-        let levelled = detail.lang.iter().any(|language| LEVELLED.contains(&language.as_str()));
+        let levelled = LEVELLED.iter().any(|language| detail.lang.iter().any(|name| name == language.name()));
         if !levelled || call.kind == Kind::Assemble {
             return None;
         }
@@ -96,7 +103,7 @@ fn say(code: Code, named: &[String]) -> Said {
     let list = first(named);
     let (what, hint) = match code {
         Code::PastShim => {
-            (format!("{list} in it was made by a compiler that went past the shim"), unseen::HINT)
+            (format!("holds what a compiler made that went past the shim: {list}"), unseen::HINT)
         }
         Code::ReadyMade => (
             format!("holds what no recorded call made: {list}"),
@@ -123,7 +130,8 @@ fn say(code: Code, named: &[String]) -> Said {
         ),
         _ => (
             format!("was linked from a file that was changed after its call: {list}"),
-            "a tool outside of the shim changed or replaced it",
+            "a tool outside of the shim changed or replaced it: compile it under a name that nothing else writes, and call \
+             what changes it (objcopy, strip) by name",
         ),
     };
     (code, what, hint.to_owned())

@@ -41,14 +41,29 @@ impl<'l> Index<'l> {
                 continue;
             }
             for made in call.end.iter().flat_map(|end| &end.made) {
-                // The call that came last, a strip perhaps, stands for the file; all are in the log.
-                if let Some(id) = &made.build_id {
+                if let Some(id) = made.build_id.as_ref().filter(|_| call.kind == Kind::Link) {
                     index.build_ids.insert(id, call);
                 }
-                if let Some(load) = &made.load {
+                if let Some(load) = made.load.as_ref().filter(|_| call.kind == Kind::Link) {
                     index.loads.insert(load, call);
                 }
                 index.files.insert(&made.sha256, call);
+            }
+        }
+        // Where a file was stripped or copied afterwards, its link tells what is in it. Of what nobody linked, the tool
+        // that came last does.
+        for call in
+            log.calls.iter().filter(|call| call.kind != Kind::Link && call.outcome() == Outcome::Succeeded)
+        {
+            for made in call.end.iter().flat_map(|end| &end.made) {
+                if let Some(id) = made.build_id.as_deref().filter(|id| !index.past.contains_key(id)) {
+                    let known = index.build_ids.entry(id).or_insert(call);
+                    *known = if known.kind == Kind::Link { *known } else { call };
+                }
+                if let Some(load) = made.load.as_deref() {
+                    let known = index.loads.entry(load).or_insert(call);
+                    *known = if known.kind == Kind::Link { *known } else { call };
+                }
             }
         }
         index
@@ -56,7 +71,8 @@ impl<'l> Index<'l> {
 
     /// The call that made a file, and by what that is known.
     pub(super) fn trace(&self, bytes: &[u8], facts: &Facts<'_>) -> Option<(&'l Call, Evidence)> {
-        if let Some(call) = facts.build_id.and_then(|id| self.build_ids.get(&*crate::hex::digits(id))) {
+        let by_id = facts.build_id.and_then(|id| self.build_ids.get(&*crate::hex::digits(id)));
+        if let Some(call) = by_id.filter(|call| !self.names_its_id(call)) {
             return Some((call, Evidence::BuildId));
         }
         // Digests cost a pass over the file each: only where they are needed.
@@ -66,34 +82,17 @@ impl<'l> Index<'l> {
         self.whole(bytes)
     }
 
+    /// Whether a link was told its build-id, which then says nothing of what is in the file.
+    fn names_its_id(&self, call: &Call) -> bool {
+        let told = |arg: &Text| {
+            arg.bytes().windows(13).any(|window| window == b"--build-id=0x" || window == b"--build-id=0X")
+        };
+        self.log.detail(call).is_ok_and(|detail| detail.ran().iter().any(told))
+    }
+
     /// The call that made a file of these very bytes.
     pub(super) fn whole(&self, bytes: &[u8]) -> Option<(&'l Call, Evidence)> {
         self.files.get(&*crate::hex::digits(&sha256(bytes))).map(|call| (*call, Evidence::Sha256))
-    }
-
-    /// The call that made an object: the record does not hold what is in objects, but while the build's folder is
-    /// still there, its own can be held against the wheel's.
-    pub(super) fn object(
-        &self,
-        member: &str,
-        bytes: &[u8],
-        facts: &Facts<'_>,
-    ) -> Option<(&'l Call, Evidence)> {
-        if facts.e_type != ET_REL {
-            return None;
-        }
-        let name = member.rsplit('/').next().unwrap_or(member);
-        let same = |call: &&Call| {
-            let named = call.outputs.iter().filter(|output| file_name(output) == name.as_bytes());
-            let mut paths = named.map(|output| call.resolve(output));
-            paths.any(|path| {
-                let size =
-                    path.metadata().is_ok_and(|data| data.is_file() && data.len() == bytes.len() as u64);
-                size && std::fs::read(&path).is_ok_and(|content| content == bytes)
-            })
-        };
-        let makers = self.log.calls.iter().rev().filter(|call| call.outcome() == Outcome::Succeeded);
-        makers.filter(|call| call.probe.is_none()).find(same).map(|call| (call, Evidence::Content))
     }
 
     /// What to say of a static library that no call made as it is.
@@ -186,7 +185,8 @@ impl<'l> Index<'l> {
         if let Some(call) = self.maker(name) {
             return format!(
                 "call {} made a file of this name, and this is not it: it was changed afterwards by a tool outside \
-                 of the shim, or an older one was packed from a build folder that was used again",
+                 of the shim, an older one was packed from a build folder that was used again, or the record is that \
+                 of another build",
                 call.id
             );
         }

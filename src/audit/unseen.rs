@@ -10,7 +10,7 @@ use crosswheel_shim::plan::Role;
 use crate::capture::{Call, Log, Text};
 
 /// What to do about it.
-pub(super) const HINT: &str = "a part of the build names a compiler by its path (a cached CMAKE_C_COMPILER, a Makefile, \
+pub(super) const HINT: &str = "a part of the build names a compiler by its path (CC of a setup.py or of sysconfig, a cached CMAKE_C_COMPILER, a Makefile, \
                                a setup.cfg): let it name `cc`, or set CC and CXX to paths, which are led through the shim";
 
 /// Whether a call is one that a compiler made which the record does not hold.

@@ -142,6 +142,7 @@ impl Scene<'_> {
     fn audit_wheel(&self, wheel: &Path, record: &Log, report: &mut FamilyReport) -> Result<()> {
         let expected = Expected::of(&record.session);
         let found = audit(&[wheel.to_owned()], record, &expected)?;
+        found.learned.keep(record)?;
         report.elf_files = found.checked.len();
         report.wasm = expected.machine == Some(WASM32);
         report.traced = found.checked.iter().filter(|checked| checked.call.is_some()).count();

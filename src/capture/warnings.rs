@@ -264,15 +264,16 @@ impl<'l> Output<'l> {
                         self.folders.remove(at);
                     }
                 }
-                None => match diagnostics::read(&line) {
-                    Some(said) => self.take(said, &mut current, found)?,
-                    None => {
-                        if memchr::memmem::find(&line, b": note: ").is_some() {
-                            current.note();
-                        }
-                        self.echo(&line, number);
+                None => {
+                    if let Some(said) = diagnostics::read(&line) {
+                        self.take(said, &mut current, found)?;
+                        continue;
                     }
-                },
+                    if memchr::memmem::find(&line, b": note: ").is_some() {
+                        current.note();
+                    }
+                    self.echo(&line, number);
+                }
             }
         }
         Ok(())

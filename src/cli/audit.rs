@@ -40,6 +40,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode> {
         let log = Log::open(log)?;
         let expected = expected(&log, args.family.as_deref())?;
         let part = audit(wheels, &log, &expected)?;
+        report.records.extend(part.records);
         report.wheels += part.wheels;
         report.findings.extend(part.findings);
         report.checked.extend(part.checked);
@@ -61,7 +62,10 @@ fn wheels(named: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
         if path.is_dir() {
             let mut inside = wheels_in(&path)?;
             if inside.is_empty() {
-                for family in listed(&path)?.iter().filter(|family| family.join(place::FOLDER).is_dir()) {
+                for family in listed(&path)?
+                    .iter()
+                    .filter(|family| family.join(place::FOLDER).join(place::FILE).is_file())
+                {
                     inside.append(&mut wheels_in(family)?);
                 }
             }
@@ -146,6 +150,8 @@ fn show(to: &mut dyn Write, report: &Report) -> io::Result<()> {
     for finding in &report.findings {
         self::finding(to, finding, report.wheels > 1)?;
     }
+    let records: Vec<String> = report.records.iter().map(|record| record.display().to_string()).collect();
+    writeln!(to, "{DIM}record{DIM:#}  {}", records.join(", "))?;
     let faults = report.faults().count();
     let style = if faults == 0 { GREEN } else { RED };
     writeln!(

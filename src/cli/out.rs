@@ -29,10 +29,12 @@ pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -
 /// The same for more than once; false if the reader is gone.
 pub(super) fn print_on(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<bool> {
     let stdout = anstream::stdout().lock();
-    let mut out: BufWriter<Box<dyn Write>> = match columns() {
-        Some(_) => BufWriter::new(Box::new(Tame { to: stdout, held: Vec::new() })),
-        None => BufWriter::new(Box::new(stdout)),
+    let to: Box<dyn Write> = if std::io::stdout().is_terminal() {
+        Box::new(Tame { to: stdout, held: Vec::new() })
+    } else {
+        Box::new(stdout)
     };
+    let mut out = BufWriter::new(to);
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Error::failed(format!("cannot write to stdout: {error}"))),

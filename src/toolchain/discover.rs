@@ -244,11 +244,13 @@ fn stacked(name: &str, stack: &[PathBuf]) -> Remark {
     let [first, second, ..] = stack else { return Remark::default() };
     let label = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (ahead, behind) = (label(first), label(second));
-    let mut what =
-        format!("it stands behind {}, and a call goes through one of them: it is left out", first.display());
-    if ahead == "ccache" {
-        what.push_str(&format!("; set CCACHE_PREFIX={behind} to have ccache call it"));
-    }
+    let first = first.display();
+    let way = if ahead == "ccache" {
+        format!("; set CCACHE_PREFIX={behind} to have ccache call it")
+    } else {
+        String::new()
+    };
+    let what = format!("it stands behind {first}, and a call goes through one of them: it is left out{way}");
     Remark { name: name.to_owned(), path: second.clone(), what }
 }
 

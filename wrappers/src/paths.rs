@@ -67,7 +67,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
         return false;
     }
     if let Some(rest) = pattern.strip_prefix(b"**") {
-        let literal = rest.split(|byte| matches!(byte, b'*' | b'?')).next().unwrap_or_default();
+        let literal = rest.split(|byte| is_wild(*byte)).next().unwrap_or_default();
         if !literal.is_empty() && !contains(text, literal) {
             return false;
         }
@@ -109,6 +109,11 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
             _ => return false,
         }
     }
+}
+
+/// Whether a byte of a pattern stands for others. Letters, which most are, take one step.
+fn is_wild(byte: u8) -> bool {
+    byte <= b'?' && matches!(byte, b'*' | b'?')
 }
 
 /// Whether `text` holds `part`, which is not empty.

@@ -297,7 +297,7 @@ pub fn begin(b: &Begin<'_, '_>) -> Json {
         j.close(b']');
     }
     if b.probe.is_none() && taken::takes(b.call) {
-        takes(&mut j, b.call, &b.decision.args);
+        takes(&mut j, b.call, &b.decision.args, b.env);
     }
     let lead = b.target.head(b.call.only_asks()).skip_while(|word| *word != b.target.tool.real()).skip(1);
     j.list_some("lead", lead);
@@ -338,7 +338,7 @@ pub fn refused(refusal: &Refusal<'_>) -> Vec<u8> {
 }
 
 /// What a link or an archive takes in.
-fn takes(j: &mut Json, call: &Invocation<'_>, ran: &[Arg<'_>]) {
+fn takes(j: &mut Json, call: &Invocation<'_>, ran: &[Arg<'_>], env: &[&CStr]) {
     if !call.inputs.is_empty() {
         j.key("seen");
         j.open(b'[');
@@ -347,7 +347,7 @@ fn takes(j: &mut Json, call: &Invocation<'_>, ran: &[Arg<'_>]) {
         }
         j.close(b']');
     }
-    let libraries = if call.kind == Kind::Link { taken::libraries(call, ran) } else { Vec::new() };
+    let libraries = if call.kind == Kind::Link { taken::libraries(call, ran, env) } else { Vec::new() };
     if !libraries.is_empty() {
         j.key("libs");
         j.open(b'[');

@@ -6,9 +6,11 @@
 //! The system's own folders are not looked through: what lies there is the system's, and no part of the build.
 
 use std::borrow::Cow;
+use std::ffi::CStr;
 
 use crate::args::{What, response};
 use crate::invocation::Invocation;
+use crate::linker_words;
 use crate::plan::{Effect, Kind};
 use crate::rewrite::Arg;
 use crate::sys::{self, Stamp};
@@ -35,15 +37,21 @@ pub fn inputs(call: &Invocation<'_>) -> impl Iterator<Item = Option<Stamp>> {
     call.inputs.iter().map(|at| sys::stamp(call.input(*at)))
 }
 
-/// The libraries of a link that are found in the folders of `ran`, the arguments as run, in their order.
+/// The libraries of a link that are found in the folders of `ran`, the arguments as run, and of `LIBRARY_PATH` (GCC's
+/// manual, "Environment Variables Affecting GCC"), in their order.
 ///
 /// As GNU ld looks for them: in every `-L` folder for the shared one, then the static one, wherever the folders
 /// stand on the line; after `-static` or `-Bstatic` only for the static one.
 #[must_use]
-pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'c>> {
+pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>], env: &[&CStr]) -> Vec<Library<'c>> {
     let line = &call.line;
     let options = || call.items.iter().filter(|item| item.what == What::Option);
-    let folders = folders(ran);
+    let linkers = linkers_own(call);
+    let mut folders = folders(ran.iter().map(|arg| &**arg));
+    folders.extend(self::folders(linkers.iter().map(|(_, word)| &**word)));
+    let path = env.iter().find_map(|variable| variable.to_bytes().strip_prefix(b"LIBRARY_PATH="));
+    let path = path.into_iter().flat_map(|path| path.split(|byte| *byte == b':'));
+    folders.extend(path.filter(|folder| !folder.is_empty()));
     let look_for = |library: &[u8], archives_only: bool, arg: &'c [u8]| {
         let names = names(library, archives_only);
         let mut paths = folders
@@ -53,24 +61,35 @@ pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'
         Some(Library { arg, path, seen })
     };
     let mut found = Vec::new();
+    let mut named_next = false;
     let mut archives_only = options().any(|item| line.text(item.at) == b"-static");
     for item in options() {
         let arg = line.text(item.at);
         match item.effect {
             Effect::Library => found.extend(look_for(item.value(line), archives_only, arg)),
             Effect::ForLinker => {
-                for part in linkers_own(item.value(line)) {
-                    match &*part {
-                        b"-Bstatic" | b"-dn" | b"-non_shared" | b"-static" => archives_only = true,
-                        b"-Bdynamic" | b"-dy" | b"-call_shared" => archives_only = false,
-                        part if is_binary(part) => {
-                            let seen = sys::stamp(part);
-                            found.extend(seen.map(|seen| Library { arg, path: part.to_vec(), seen }));
+                for (_, word) in linkers.iter().filter(|(at, _)| *at == item.at) {
+                    let word = &**word;
+                    let library = match word.strip_prefix(b"--library=").or_else(|| word.strip_prefix(b"-l"))
+                    {
+                        _ if std::mem::take(&mut named_next) => Some(word),
+                        Some(b"") => {
+                            named_next = true;
+                            continue;
                         }
-                        part => {
-                            let library = part.strip_prefix(b"-l");
+                        name => name,
+                    };
+                    match word {
+                        _ if library.is_some() => {
                             found.extend(library.and_then(|name| look_for(name, archives_only, arg)));
                         }
+                        b"-Bstatic" | b"-dn" | b"-non_shared" | b"-static" => archives_only = true,
+                        b"-Bdynamic" | b"-dy" | b"-call_shared" => archives_only = false,
+                        word if is_binary(word) => {
+                            let seen = sys::stamp(word);
+                            found.extend(seen.map(|seen| Library { arg, path: word.to_vec(), seen }));
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -82,28 +101,22 @@ pub fn libraries<'c>(call: &'c Invocation<'_>, ran: &[Arg<'_>]) -> Vec<Library<'
     found
 }
 
-/// The words in an argument for the linker, which reads response files itself.
-fn linkers_own(value: &[u8]) -> Vec<Cow<'_, [u8]>> {
-    let read = |part: &[u8]| part.strip_prefix(b"@").and_then(sys::read_plain);
-    let words = |part| match read(part) {
-        Some(content) => response::split(&content).into_iter().map(Cow::Owned).collect(),
-        None => vec![Cow::Borrowed(part)],
+/// The words that are for the linker alone, each with the place of its argument. It reads response files itself.
+fn linkers_own<'c>(call: &'c Invocation<'_>) -> Vec<(usize, Cow<'c, [u8]>)> {
+    let words = linker_words::words(call).into_iter().map(|word| (word.item.at, word.text));
+    let read = |(at, word): (usize, &'c [u8])| match word.strip_prefix(b"@").and_then(sys::read_plain) {
+        Some(content) => response::split(&content).into_iter().map(|word| (at, Cow::Owned(word))).collect(),
+        None => vec![(at, Cow::Borrowed(word))],
     };
-    value.split(|byte| *byte == b',').flat_map(words).collect()
+    words.flat_map(read).collect()
 }
 
 /// The folders that a linker is told to look in.
-fn folders<'a>(ran: &'a [Arg<'_>]) -> Vec<&'a [u8]> {
+fn folders<'a>(mut args: impl Iterator<Item = &'a [u8]>) -> Vec<&'a [u8]> {
     let mut out = Vec::new();
-    let mut args = ran.iter().map(|arg| &**arg);
     while let Some(arg) = args.next() {
-        let named = |arg: &'a [u8]| arg.strip_prefix(b"--library-path=").or_else(|| arg.strip_prefix(b"-L"));
-        if let Some(list) = arg.strip_prefix(b"-Wl,") {
-            out.extend(
-                list.split(|byte| *byte == b',').filter_map(named).filter(|folder| !folder.is_empty()),
-            );
-        }
-        match named(arg) {
+        let joined = arg.strip_prefix(b"--library-path=").or_else(|| arg.strip_prefix(b"-L"));
+        match joined {
             Some(b"") => out.extend(args.next()),
             Some(folder) => out.push(folder),
             None if arg == b"--library-path" => out.extend(args.next()),
