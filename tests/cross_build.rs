@@ -7,41 +7,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use build_support::target::{EXTENSION, FAMILY, WHEEL, build, module};
 use build_support::{Home, Ran};
 
-/// Debian's compiler links for the glibc of its own release.
-const FAMILY: &str = "aarch64-linux-gnu.2.36";
-const WHEEL: &str = "tiny-1.0-cp311-cp311-manylinux_2_36_aarch64.whl";
-
-/// An extension module by hand, as setuptools would make it.
-const EXTENSION: &str = r#"
-import subprocess, sysconfig
-def build():
-    config = sysconfig.get_config_var
-    flags = config("CC").split() + config("CFLAGS").split() + config("CCSHARED").split()
-    include = "-I" + sysconfig.get_path("include")
-    subprocess.check_call(flags + [include, "-c", "ext.c", "-o", "ext.o"])
-    subprocess.check_call(config("LDSHARED").split() + ["ext.o", "-L/usr/lib", "-o", "ext.so"])
-    with open("ext.so", "rb") as f:
-        return {"tiny/ext" + config("EXT_SUFFIX"): f.read()}
-"#;
-
-const MODULE: &str = "#include <Python.h>\n_Static_assert(sizeof(long) == SIZEOF_LONG, \"\");\n\
-                      #ifdef HAVE_GCC_ASM_FOR_X64\n#error these are the headers of this machine\n#endif\n\
-                      static struct PyModuleDef def = { PyModuleDef_HEAD_INIT, \"ext\", 0, -1, 0, 0, 0, 0, 0 };\n\
-                      PyMODINIT_FUNC PyInit_ext(void) { return PyModule_Create(&def); }\n";
-
-fn build(home: &Home, family: &str, more: &[&str]) -> Ran {
-    let mut args = vec!["./pkg", "--family", family, "--out", "out", "--compiler", "gcc", "--no-isolation"];
-    args.extend(more);
-    home.build(&args)
-}
+/// Headers of this machine would not do.
+const ASKS: &str = "#ifdef HAVE_GCC_ASM_FOR_X64\n#error these are the headers of this machine\n#endif";
 
 #[test]
 fn a_wheel_for_another_machine_is_built_with_its_headers_and_gets_its_tag() {
     let home = Home::new();
     home.package("pkg", EXTENSION);
-    home.write("pkg/ext.c", MODULE);
+    home.write("pkg/ext.c", &module(ASKS));
     build(&home, FAMILY, &[]).good().says(WHEEL).says("tagged the wheel linux_x86_64");
     let folder = home.path(&format!("out/{FAMILY}"));
     let unzip = Command::new("unzip").args(["-q", WHEEL]).current_dir(&folder).status().expect("unzip");
@@ -96,7 +72,7 @@ fn two_cross_builds_on_different_days_and_in_different_folders_give_identical_by
     home.package("tiny-1.0", EXTENSION);
     let names = "#include <assert.h>\nint at(int n) { assert(n); return n; }\n\
                  const char *when = __DATE__ __TIME__ __TIMESTAMP__, *place = __FILE__;\n";
-    home.write("tiny-1.0/ext.c", &format!("{MODULE}{names}"));
+    home.write("tiny-1.0/ext.c", &format!("{}{names}", module(ASKS)));
     let tar = ["-czf", "tiny-1.0.tar.gz", "--mtime=2024-05-06 07:08:09Z", "tiny-1.0"];
     assert!(Command::new("tar").args(tar).current_dir(home.dir.path()).status().expect("tar").success());
     let sdist = home.path("tiny-1.0.tar.gz");
@@ -180,7 +156,7 @@ def build():
     return {"tiny/ext.so": open("b/ext.so", "rb").read()}
 "#;
     home.package("pkg", plan);
-    home.write("pkg/ext.c", MODULE);
+    home.write("pkg/ext.c", &module(ASKS));
     home.write(
         "pkg/CMakeLists.txt",
         "cmake_minimum_required(VERSION 3.20)\nproject(x C)\nfind_package(Python REQUIRED COMPONENTS Interpreter Development.Module)\n\

@@ -5,15 +5,11 @@ mod build_support;
 use std::fs;
 use std::process::Command;
 
+use build_support::target::{self, FAMILY};
 use build_support::{Home, Ran};
 
-/// Debian's compiler links for the glibc of its own release.
-const FAMILY: &str = "aarch64-linux-gnu.2.36";
-
 fn build(home: &Home, more: &[&str]) -> Ran {
-    let mut args = vec!["./pkg", "--family", FAMILY, "--out", "out", "--compiler", "gcc", "--no-isolation"];
-    args.extend(more);
-    home.build(&args)
+    target::build(home, FAMILY, more)
 }
 
 /// A package whose backend is this body of `build()`.

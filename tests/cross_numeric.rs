@@ -9,11 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use build_support::target::{FAMILY, WHEEL};
 use build_support::{Home, Ran};
 use crosswheel::toolchain::Toolchains;
-
-const FAMILY: &str = "aarch64-linux-gnu.2.36";
-const WHEEL: &str = "tiny-1.0-cp311-cp311-manylinux_2_36_aarch64.whl";
 
 /// The file of a wheel that is in the family's folder.
 fn member(home: &Home, name: &str) -> Vec<u8> {

@@ -8,39 +8,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use build_support::target::{EXTENSION, FAMILY, WHEEL, module};
 use build_support::{Home, Ran};
 use crosswheel::build::cross::header::{macros, rewrite, variables};
 use crosswheel::toolchain::Toolchains;
 use crosswheel::topology::Topology;
 
-const FAMILY: &str = "aarch64-linux-gnu.2.36";
 const SUFFIX: &str = ".cpython-311-aarch64-linux-gnu.so";
-
-/// An extension module by hand, as setuptools would make it.
-const EXTENSION: &str = r#"
-import subprocess, sysconfig
-def build():
-    config = sysconfig.get_config_var
-    flags = config("CC").split() + config("CFLAGS").split() + config("CCSHARED").split()
-    include = "-I" + sysconfig.get_path("include")
-    subprocess.check_call(flags + [include, "-c", "ext.c", "-o", "ext.o"])
-    subprocess.check_call(config("LDSHARED").split() + ["ext.o", "-o", "ext.so"])
-    with open("ext.so", "rb") as f:
-        return {"tiny/ext" + config("EXT_SUFFIX"): f.read()}
-"#;
-
-/// What must be defined in `pyconfig.h` is asked for by a line of the test's own.
-fn module(asks: &str) -> String {
-    format!(
-        "#include <Python.h>\n_Static_assert(sizeof(long) == SIZEOF_LONG, \"\");\n{asks}\n\
-         static struct PyModuleDef def = {{ PyModuleDef_HEAD_INIT, \"ext\", 0, -1, 0, 0, 0, 0, 0 }};\n\
-         PyMODINIT_FUNC PyInit_ext(void) {{ return PyModule_Create(&def); }}\n"
-    )
-}
 
 /// Names of the files in the wheel.
 fn listed(home: &Home) -> String {
-    let wheel = home.path(&format!("out/{FAMILY}/tiny-1.0-cp311-cp311-manylinux_2_36_aarch64.whl"));
+    let wheel = home.path(&format!("out/{FAMILY}/{WHEEL}"));
     let listed = Command::new("unzip").arg("-l").arg(wheel).output().expect("unzip");
     String::from_utf8_lossy(&listed.stdout).into_owned()
 }

@@ -221,3 +221,12 @@ fn without_any_compiler_a_warning_says_so() {
         said(&output)
     );
 }
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_with_the_way_out() {
+    let shop = Shop::new();
+    std::fs::write(shop.at("file"), "").expect("a file");
+    let output = shop.run(SYSTEM, &sh(":", &["--dir", "file/session"]));
+    assert!(!output.status.success());
+    assert!(said(&output).contains("another folder with `--dir`"), "{}", said(&output));
+}

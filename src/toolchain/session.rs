@@ -224,7 +224,9 @@ fn of_target(cross: &Cross) -> Vec<(OsString, Option<OsString>)> {
 
 /// Makes the folder and follows its links: the shim finds it through `/proc/self/exe`, which has none.
 fn prepare(dir: &Path) -> Result<PathBuf> {
-    fs::create_dir_all(dir).context("cannot make the folder", dir)?;
+    fs::create_dir_all(dir)
+        .context("cannot make the folder", dir)
+        .map_err(|error| error.hint("choose another folder with `--dir`"))?;
     let dir = dir.canonicalize().context("cannot find", dir)?;
     if dir.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b':' | b'\n')) {
         return Err(Error::usage(format!(

@@ -5,6 +5,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod target;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
