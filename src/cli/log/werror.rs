@@ -70,7 +70,7 @@ fn report(to: &mut dyn Write, log: &Log, passed: &[Warning], stopped: &[Warning]
     if passed.is_empty() && stopped.is_empty() {
         return match log.session.werror.as_str() {
             "demote" => writeln!(to, "no call failed under -Werror"),
-            "drop" if warnings::output(log).is_none() => {
+            "drop" if log.output.is_none() => {
                 writeln!(
                     to,
                     "not known: under `drop` no call fails by a warning, and what the build printed was not kept"
