@@ -75,6 +75,7 @@ fn data(profile: Option<Profile>) -> PlanData {
         tools: tools.to_vec(),
         options: [Dialect::Gcc, Dialect::Clang, Dialect::Ld].map(|dialect| (dialect, rows())).to_vec(),
         profiles: profile.into_iter().collect(),
+        file_limit: true,
         probes: vec![
             ProbeRow { name: "folder".into(), cwd: Some("**/CMakeFiles/*/x*".into()), ..ProbeRow::default() },
             ProbeRow {
