@@ -66,7 +66,9 @@ impl<'l> Contents<'l> {
                     let call = self.lineage.get_or_init(|| Lineage::new(self.log)).object(bytes)?;
                     Some((call, Evidence::Content))
                 };
-                self.index.trace(bytes, &facts).or_else(|| (facts.e_type == ET_REL).then(object).flatten())
+                // These very bytes first: the last of a link and a strip, say, where the audit asks for the link.
+                let traced = self.index.whole(bytes).or_else(|| self.index.trace(bytes, &facts));
+                traced.or_else(|| (facts.e_type == ET_REL).then(object).flatten())
             }
             Binary::Wasm(bytes) | Binary::Archive(bytes) => self.index.whole(bytes),
         }
