@@ -190,7 +190,7 @@ fn details_hold_every_argument_byte_by_byte() {
 #[test]
 fn a_record_that_is_not_there_is_named() {
     let error = Log::open(std::path::Path::new("/no/such/record.jsonl")).unwrap_err();
-    assert_eq!(error.exit, Exit::Failed);
+    assert_eq!(error.exit, Exit::Usage);
     assert!(error.message.contains("/no/such/record.jsonl"), "{error}");
 }
 
