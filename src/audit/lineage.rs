@@ -8,6 +8,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::{Kind, Role};
@@ -55,18 +56,19 @@ const OBJECTS: &[&str] = &["o", "obj", "os", "lo", "a", "lib", "rlib"];
 /// Which call made which file.
 pub(crate) struct Lineage<'l> {
     pub(super) log: &'l Log,
-    /// Calls that made a file at this path, by their start.
-    makers: HashMap<PathBuf, Vec<&'l Call>>,
+    /// Calls that made a file at this path, by their start. By the bytes of resolved paths, here and below: a path's own hash
+    /// takes three times as long.
+    makers: HashMap<OsString, Vec<&'l Call>>,
     /// The same calls, for files that were renamed.
     all: Vec<&'l Call>,
     /// Paths that links and archives took in.
-    taken: HashSet<PathBuf>,
+    taken: HashSet<OsString>,
     /// Where a file with this stamp was taken in under a path that a call made.
     stamps: HashMap<Stamp, PathBuf>,
     /// Calls by the names of the files that they made, folders left out.
     names: HashMap<Vec<u8>, Vec<&'l Call>>,
     /// How large files were when they were taken in, by their path.
-    sizes: HashMap<PathBuf, HashSet<u64>>,
+    sizes: HashMap<OsString, HashSet<u64>>,
     /// Archives that were unpacked, by the folder into which.
     /// Names of compilers. A call of one whose kind is not known is of a compiler that the shim cannot read.
     pub(super) compilers: HashSet<&'l str>,
@@ -143,10 +145,14 @@ impl<'l> Lineage<'l> {
                     if call.probe.is_none() {
                         lineage.names.entry(file_name(&path)).or_default().push(call);
                     }
-                    lineage.makers.entry(path).or_default().push(call);
+                    lineage.makers.entry(path.into_os_string()).or_default().push(call);
                 }
                 for made in call.end.iter().flat_map(|end| &end.made) {
-                    lineage.sizes.entry(call.resolve(&made.path)).or_default().insert(made.size);
+                    lineage
+                        .sizes
+                        .entry(call.resolve(&made.path).into_os_string())
+                        .or_default()
+                        .insert(made.size);
                 }
             }
         }
@@ -161,16 +167,17 @@ impl<'l> Lineage<'l> {
         for call in takers.filter(|call| call.probe.is_none()) {
             let Ok(detail) = log.detail(call) else { continue };
             for input in inputs(call, &detail) {
-                if let (Some(seen), true) = (input.seen, lineage.makers.contains_key(&input.path)) {
+                if let (Some(seen), true) = (input.seen, lineage.makers.contains_key(input.path.as_os_str()))
+                {
                     lineage.stamps.insert(seen, input.path.clone());
-                    lineage.sizes.entry(input.path.clone()).or_default().insert(seen.0);
+                    lineage.sizes.entry(input.path.clone().into_os_string()).or_default().insert(seen.0);
                     match lineage.maker(&input, call.start) {
                         Ok(_) => fitting += 1,
                         Err(Some(_)) => others += 1,
                         Err(None) => {}
                     }
                 }
-                lineage.taken.insert(input.path);
+                lineage.taken.insert(input.path.into_os_string());
             }
         }
         // Where most files do not fit, their times are those of another machine's clock (a network file system).
@@ -202,7 +209,7 @@ impl<'l> Lineage<'l> {
 
     /// The last call that made a file at this path ahead of `before`, if its time is the file's.
     pub(super) fn maker(&self, input: &Input, before: u64) -> Result<&'l Call, Option<&'l Call>> {
-        let makers = self.makers.get(&input.path).map_or(&[][..], Vec::as_slice);
+        let makers = self.makers.get(input.path.as_os_str()).map_or(&[][..], Vec::as_slice);
         let earlier = || makers.iter().rev().copied().filter(|call| call.start < before);
         let Some(seen) = input.seen.filter(|_| self.clock) else { return earlier().next().ok_or(None) };
         earlier().find(|call| wrote(call, seen)).ok_or_else(|| earlier().next())
@@ -226,7 +233,7 @@ impl<'l> Lineage<'l> {
     /// What was tools' input that the record says no times of, such as `strip`'s: the last of this place, else of this
     /// name, that may be it.
     pub(super) fn processed(&self, input: &Input, by: &Call) -> Option<&'l Call> {
-        let here = self.makers.get(&input.path).into_iter().flatten();
+        let here = self.makers.get(input.path.as_os_str()).into_iter().flatten();
         let elsewhere = self.names.get(&file_name(&input.path)).into_iter().flatten();
         let may = |call: &&&Call| call.start < by.start && !has_other_id(call, by);
         here.rev().find(may).or_else(|| elsewhere.rev().find(may)).copied()
@@ -234,7 +241,8 @@ impl<'l> Lineage<'l> {
 
     /// Earlier calls that made the same file.
     pub(super) fn ahead(&self, call: &Call) -> Vec<&'l Call> {
-        let makers = call.outputs.iter().filter_map(|output| self.makers.get(&call.resolve(output)));
+        let makers =
+            call.outputs.iter().filter_map(|output| self.makers.get(call.resolve(output).as_os_str()));
         makers.flatten().copied().filter(|earlier| earlier.start < call.start).collect()
     }
 
@@ -242,7 +250,7 @@ impl<'l> Lineage<'l> {
     pub(super) fn is_strange_assembly(&self, path: &Path) -> bool {
         let new = || files::stamp(path).is_some_and(|seen| seen.1 >= self.log.session.start);
         let strange = self.memory.is_strange_assembly(path)
-            || (!self.makers.contains_key(path) && new() && files::is_compiled_assembly(path));
+            || (!self.makers.contains_key(path.as_os_str()) && new() && files::is_compiled_assembly(path));
         if strange {
             self.learned.borrow_mut().strange_assembly(path);
         }
@@ -269,7 +277,7 @@ impl<'l> Lineage<'l> {
             if content.contains(&Some(false)) {
                 continue;
             }
-            let mut sizes = named.iter().filter_map(|path| self.sizes.get(path));
+            let mut sizes = named.iter().filter_map(|path| self.sizes.get(path.as_os_str()));
             if sizes.any(|sizes| sizes.contains(&seen.0)) {
                 return Some((call, true));
             }
@@ -289,7 +297,7 @@ impl<'l> Lineage<'l> {
     }
 
     fn makes(&self, call: &Call, path: &Path) -> bool {
-        self.makers.get(path).is_some_and(|makers| makers.iter().any(|maker| maker.id == call.id))
+        self.makers.get(path.as_os_str()).is_some_and(|makers| makers.iter().any(|maker| maker.id == call.id))
     }
 
     /// The call that made a file which has another name by now.
@@ -301,7 +309,8 @@ impl<'l> Lineage<'l> {
                 return Some(call);
             }
         }
-        let free = |call: &&Call| call.outputs.iter().all(|out| !self.taken.contains(&call.resolve(out)));
+        let free =
+            |call: &&Call| call.outputs.iter().all(|out| !self.taken.contains(call.resolve(out).as_os_str()));
         let candidates = self.all.iter().copied().filter(|call| call.start < before && wrote(call, seen));
         // A file that is still there under its own name, with other content, was not renamed.
         let other = |call: &&Call| {

@@ -4,7 +4,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::Kind;
 
@@ -12,7 +13,7 @@ use super::glob::Glob;
 use super::line::{Disposition, Made, Session};
 use super::read::Damage;
 use super::text::Text;
-use super::{place, read};
+use super::{path, place, read};
 use crate::error::{Error, Result};
 
 /// What a build did, as far as the record tells.
@@ -179,27 +180,10 @@ impl Call {
     /// Links are not followed: the files may be gone.
     #[must_use]
     pub fn resolve(&self, named: &Text) -> PathBuf {
-        let folder = self.cwd.as_ref().map_or(Path::new(""), Text::path);
-        let is_plain = |bytes: &[u8]| {
-            !bytes.starts_with(b".") && !bytes.windows(2).any(|two| two == b"/." || two == b"//")
-        };
-        if is_plain(named.bytes()) && self.cwd.as_ref().is_none_or(|folder| is_plain(folder.bytes())) {
-            // A slash at the end is no part of it.
-            return folder.join(named.path()).components().as_path().to_owned();
-        }
-        let mut out = PathBuf::new();
-        for part in folder.join(named.path()).components() {
-            match part {
-                Component::CurDir => {}
-                Component::ParentDir if out.file_name().is_some() => _ = out.pop(),
-                part => out.push(part),
-            }
-        }
-        out
+        path::resolved(self.cwd.as_ref().map_or(&[][..], Text::bytes), named.bytes())
     }
 
     fn names(&self, files: &[Text], pattern: &Glob) -> bool {
-        use std::os::unix::ffi::OsStrExt;
         files.iter().any(|file| {
             let path = self.resolve(file);
             let path = if path.is_absolute() { path } else { Path::new("/").join(path) };

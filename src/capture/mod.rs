@@ -26,6 +26,7 @@
 //! | [`warnings`] | the diagnostics of a build, each once, with its calls |
 //! | [`export`] | the record in formats of other tools |
 //! | [`place`] | where records are |
+//! | `path` | files as calls name them, from the root |
 //! | [`rerun`] | the command of a call, put together again |
 
 pub mod asked;
@@ -43,6 +44,7 @@ pub mod lanes;
 pub mod line;
 pub mod log;
 pub mod merge;
+mod path;
 pub mod place;
 pub mod read;
 pub mod rerun;

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crosswheel_shim::plan::Kind;
@@ -39,8 +40,8 @@ const DEEPEST: usize = 64;
 /// Who made what, by path.
 pub struct Makers<'l> {
     log: &'l Log,
-    /// Calls that named a file as their output, by start.
-    by_path: HashMap<PathBuf, Vec<&'l Call>>,
+    /// Calls that named a file as their output, by start. By the bytes of its resolved path, which hash in a third of a path's time.
+    by_path: HashMap<OsString, Vec<&'l Call>>,
     /// The same by file name.
     by_name: HashMap<Vec<u8>, Vec<&'l Call>>,
     /// The folder in which the build worked.
@@ -54,7 +55,7 @@ impl<'l> Makers<'l> {
     /// the same.
     #[must_use]
     pub fn of(log: &'l Log) -> Self {
-        let mut by_path: HashMap<PathBuf, Vec<&Call>> = HashMap::new();
+        let mut by_path: HashMap<OsString, Vec<&Call>> = HashMap::new();
         let mut by_name: HashMap<Vec<u8>, Vec<&Call>> = HashMap::new();
         let nested = log.nested();
         for call in &log.calls {
@@ -66,7 +67,7 @@ impl<'l> Makers<'l> {
             }
             for output in call.outputs.iter().filter(|output| output.bytes() != b"-") {
                 by_name.entry(base(output).to_vec()).or_default().push(call);
-                by_path.entry(call.resolve(output)).or_default().push(call);
+                by_path.entry(call.resolve(output).into_os_string()).or_default().push(call);
             }
         }
         Self { log, by_path, by_name, root: root(log), lineage: OnceCell::new() }
@@ -81,11 +82,10 @@ impl<'l> Makers<'l> {
     /// A file as seen from there.
     #[must_use]
     pub fn shown(&self, path: &Path) -> Text {
-        let inside = self
-            .root()
-            .and_then(|root| path.strip_prefix(root).ok())
-            .filter(|path| !path.as_os_str().is_empty());
-        Text::from(inside.unwrap_or(path).as_os_str().as_encoded_bytes())
+        let path = path.as_os_str().as_encoded_bytes();
+        let root = self.root().map(|root| root.as_os_str().as_encoded_bytes());
+        let inside = root.and_then(|root| path.strip_prefix(root)?.strip_prefix(b"/"));
+        Text::from(inside.unwrap_or(path))
     }
 
     /// The last call that would have made a file of this name and did not: it failed, or was cut short.
@@ -107,7 +107,7 @@ impl<'l> Makers<'l> {
             let glob = Glob::new(pattern);
             let mut found: Vec<(Text, &Call)> = Vec::new();
             for (path, calls) in &self.by_path {
-                let bytes = path.as_os_str().as_encoded_bytes();
+                let bytes = path.as_encoded_bytes();
                 let rooted = if bytes.starts_with(b"/") { bytes.to_vec() } else { [b"/", bytes].concat() };
                 if glob.matches(&rooted)
                     && let Some(last) = calls.last()
@@ -245,7 +245,7 @@ impl<'l> Makers<'l> {
 
     /// The last call that made a file before this one began.
     fn maker(&self, user: &Call, named: &Text) -> Option<&'l Call> {
-        last_before(self.by_path.get(&user.resolve(named))?, user)
+        last_before(self.by_path.get(user.resolve(named).as_os_str())?, user)
     }
 
     /// Calls that made the libraries named by `-l`, by their names alone.
