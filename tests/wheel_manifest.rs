@@ -450,8 +450,8 @@ fn what_cannot_be_told_is_refused_and_nothing_is_written() {
         assert_eq!(bench.list(""), before, "{args:?}");
     }
     let out = crosswheel(folder, &["wheel", "manifest", ANY, "--out", "no/m.json"], &[]);
-    assert_eq!(out.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&out.stderr).contains("no"));
+    assert_eq!(out.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("there is no folder no"));
     let out = crosswheel(folder, &["wheel", "manifest", "nowhere.whl"], &[]);
     assert!(String::from_utf8_lossy(&out.stderr).contains("nowhere.whl"));
     assert!(refused(folder, &[ANY], &[("SOURCE_DATE_EPOCH", "x")], 2).contains("no number of seconds"));

@@ -137,6 +137,8 @@ fn rule_21_a_record_on_a_full_file_system_keeps_its_whole_lines() {
     };
     let mut f = f;
     f.plan.record = Some(format!("{small}/record.jsonl").into_bytes());
+    // For the last of the ways below.
+    f.plan.file_limit = true;
     f.write_plan();
     // In a mount space of its own, so that nothing stays mounted; as root of a user space of its own, so that
     // anybody may. Where user spaces are not allowed, root itself mounts; where nobody may (a container), a limit
