@@ -64,7 +64,7 @@ fn calls_are_begins_joined_with_their_ends_and_sorted_by_start() {
     let outcomes: Vec<Outcome> = log.calls.iter().map(Call::outcome).collect();
     assert_eq!(
         outcomes,
-        [Outcome::Succeeded, Outcome::Signal(9), Outcome::InFlight, Outcome::Refused, Outcome::NotStarted]
+        [Outcome::Succeeded, Outcome::Signal(9), Outcome::InFlight, Outcome::Refused, Outcome::NoStatus]
     );
     assert_eq!(log.calls[0].end.as_ref().unwrap().duration, 7);
 }

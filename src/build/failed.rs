@@ -79,7 +79,7 @@ fn told(call: &Call, built: &Path, said: &str) -> String {
     let how = match call.outcome() {
         Outcome::Signal(signal) => format!("was killed by signal {signal}"),
         Outcome::Refused => "was refused".to_owned(),
-        Outcome::NotStarted => "could not be started".to_owned(),
+        Outcome::NoStatus => "could not be started, or its end is unknown".to_owned(),
         Outcome::Exit(status) => format!("failed with exit status {status}"),
         Outcome::Succeeded | Outcome::InFlight => "did not end".to_owned(),
     };

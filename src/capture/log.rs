@@ -124,8 +124,8 @@ pub enum Outcome {
     Signal(i32),
     /// A rule refused it.
     Refused,
-    /// It could not be started.
-    NotStarted,
+    /// It has no status: it could not be started, or its end was lost; the record says which.
+    NoStatus,
     /// It had not ended when the record did.
     InFlight,
 }
@@ -147,11 +147,11 @@ impl Call {
         }
         match &self.end {
             None => Outcome::InFlight,
-            Some(End { error: Some(_), .. }) => Outcome::NotStarted,
+            Some(End { error: Some(_), .. }) => Outcome::NoStatus,
             Some(End { signal: Some(signal), .. }) => Outcome::Signal(*signal),
             Some(End { exit: Some(0), .. }) => Outcome::Succeeded,
             Some(End { exit: Some(exit), .. }) => Outcome::Exit(*exit),
-            Some(_) => Outcome::NotStarted,
+            Some(_) => Outcome::NoStatus,
         }
     }
 
@@ -165,7 +165,7 @@ impl Call {
             Outcome::Exit(status) => format!("exit {status}"),
             Outcome::Signal(signal) => format!("signal {signal}"),
             Outcome::Refused => "refused".into(),
-            Outcome::NotStarted => "no start".into(),
+            Outcome::NoStatus => "no status".into(),
             Outcome::InFlight => "in flight".into(),
         }
     }

@@ -102,7 +102,7 @@ fn outcome(call: &Call) -> (String, anstyle::Style) {
         Outcome::Exit(status) => (format!("exit {status}"), out::RED),
         Outcome::Signal(signal) => (format!("signal {signal}"), out::RED),
         Outcome::Refused => ("refused".into(), out::RED),
-        Outcome::NotStarted => ("no start".into(), out::RED),
+        Outcome::NoStatus => ("no status".into(), out::RED),
         Outcome::InFlight => ("in flight".into(), out::YELLOW),
     }
 }

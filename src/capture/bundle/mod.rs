@@ -173,7 +173,7 @@ fn expected(call: &Call) -> Option<i32> {
         Outcome::Succeeded => Some(0),
         Outcome::Exit(status) => Some(status),
         Outcome::Signal(signal) => Some(128 + signal),
-        Outcome::Refused | Outcome::NotStarted | Outcome::InFlight => None,
+        Outcome::Refused | Outcome::NoStatus | Outcome::InFlight => None,
     }
 }
 
