@@ -25,6 +25,8 @@ pub struct Origin<'l> {
     pub call: Option<&'l Call>,
     /// What went in, with what is behind it; empty if it was told already.
     pub inputs: Vec<Origin<'l>>,
+    /// So much more went in, which is not looked into.
+    pub more: usize,
     /// The call stands elsewhere in the tree, and what is behind it is told there.
     pub told: bool,
     /// No call made a file at this path; the call made one of this name elsewhere, earlier, or wrote one at the moment at
@@ -34,8 +36,33 @@ pub struct Origin<'l> {
     pub cut: bool,
 }
 
+/// What a walk has told so far.
+#[derive(Debug, Default)]
+pub struct Told<'l> {
+    calls: HashSet<&'l str>,
+    /// Most inputs of a call that are looked into.
+    most: usize,
+}
+
+impl Told<'_> {
+    /// Nothing yet. What is never shown need not be looked into: `most` inputs of each call are.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { calls: HashSet::new(), most }
+    }
+}
+
 /// A tree deeper than this would be a record that was made up.
 const DEEPEST: usize = 64;
+
+impl Origin<'_> {
+    /// Whether it holds so many inputs already; counts one more if so.
+    fn is_full(&mut self, most: usize) -> bool {
+        let full = self.inputs.len() >= most;
+        self.more += usize::from(full);
+        full
+    }
+}
 
 /// Who made what, by path.
 pub struct Makers<'l> {
@@ -129,12 +156,12 @@ impl<'l> Makers<'l> {
     /// What is behind a file that a call made.
     #[must_use]
     pub fn tree(&self, named: Text, call: &'l Call) -> Origin<'l> {
-        self.next_tree(named, call, &mut HashSet::new())
+        self.next_tree(named, call, &mut Told::new(usize::MAX))
     }
 
     /// The same of one file of several: calls that were told of an earlier one are not told again.
     #[must_use]
-    pub fn next_tree(&self, named: Text, call: &'l Call, told: &mut HashSet<&'l str>) -> Origin<'l> {
+    pub fn next_tree(&self, named: Text, call: &'l Call, told: &mut Told<'l>) -> Origin<'l> {
         let shown = self.shown(named.path());
         self.node(named, shown, call, told, 0)
     }
@@ -144,19 +171,22 @@ impl<'l> Makers<'l> {
         named: Text,
         shown: Text,
         call: &'l Call,
-        told: &mut HashSet<&'l str>,
+        told: &mut Told<'l>,
         depth: usize,
     ) -> Origin<'l> {
         let mut node = Origin { named, shown, call: Some(call), ..Origin::default() };
         if depth == DEEPEST {
             return Origin { cut: true, ..node };
         }
-        if !told.insert(&call.id) {
+        if !told.calls.insert(&call.id) {
             return Origin { told: true, ..node };
         }
         // An archive that grows, a file that is stripped in place: what it was before is behind it.
         for output in call.outputs.iter().filter(|output| changes(call) && !call.inputs.contains(output)) {
             if let Some(earlier) = self.maker(call, output) {
+                if node.is_full(told.most) {
+                    continue;
+                }
                 let shown = self.shown(&call.resolve(output));
                 node.inputs.push(self.node(output.clone(), shown, earlier, told, depth + 1));
             }
@@ -166,17 +196,26 @@ impl<'l> Makers<'l> {
             _ => Detail::default(),
         };
         for (at, input) in call.inputs.iter().enumerate() {
+            if node.is_full(told.most) {
+                continue;
+            }
             let seen = detail.seen.get(at).copied().flatten();
             let shown = if input.bytes() == b"-" { input.clone() } else { self.shown(&call.resolve(input)) };
             node.inputs.push(self.input(input, shown, input, seen, call, told, depth));
         }
         // Libraries are no inputs by name; those that the build itself made are.
         for library in &detail.libs {
+            if node.is_full(told.most) {
+                continue;
+            }
             let (arg, seen) = (&library.arg, Some(library.seen));
             node.inputs.push(self.input(arg, arg.clone(), &library.path, seen, call, told, depth));
         }
         if detail.libs.is_empty() && call.kind == Kind::Link {
             for (named, maker) in self.libraries(call, &detail) {
+                if node.is_full(told.most) {
+                    continue;
+                }
                 let shown = named.clone();
                 node.inputs.push(Origin { by_name: true, ..self.node(named, shown, maker, told, depth + 1) });
             }
@@ -193,7 +232,7 @@ impl<'l> Makers<'l> {
         path: &Text,
         seen: Option<Stamp>,
         user: &'l Call,
-        told: &mut HashSet<&'l str>,
+        told: &mut Told<'l>,
         depth: usize,
     ) -> Origin<'l> {
         if let Some(maker) = self.maker(user, path) {

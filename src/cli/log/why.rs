@@ -1,6 +1,5 @@
 //! `crosswheel log why`: where a file or a flag came from.
 
-use std::collections::HashSet;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::audit::{self, Evidence};
 use crate::capture::glob::Glob;
-use crate::capture::why::{Makers, Origin, near_outputs};
+use crate::capture::why::{Makers, Origin, Told, near_outputs};
 use crate::capture::{Call, Filter, Log, Text, place};
 use crate::cli::out::{self, BOLD, DIM, Json};
 use crate::error::{Error, Result};
@@ -70,16 +69,16 @@ fn of_file(args: &Args, log: &Log) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let most = if args.all { usize::MAX } else { SOME };
-    let tree = Tree { id: log.short_id(), most };
+    let tree = Tree { id: log.short_id() };
     out::print(|to| {
         if let Some(root) = makers.root() {
             writeln!(to, "{DIM}in {}{DIM:#}", Text::from(root.as_os_str().as_bytes()).quoted())?;
         }
-        let mut told = HashSet::new();
+        let mut told = Told::new(most);
         for (path, call, known) in found.iter().take(most) {
             let origin = makers.next_tree(path.clone(), call, &mut told);
             tree.line(to, "", &origin, *known)?;
-            tree.below(to, "", &origin.inputs)?;
+            tree.below(to, "", &origin)?;
         }
         rest(to, "", found.len(), most)
     })?;
@@ -152,7 +151,6 @@ fn rest(to: &mut dyn Write, front: &str, all: usize, most: usize) -> io::Result<
 /// How a tree is drawn.
 struct Tree {
     id: usize,
-    most: usize,
 }
 
 impl Tree {
@@ -193,18 +191,19 @@ impl Tree {
         (1..=3).contains(&inputs.len()) && inputs.iter().all(|input| input.call.is_none())
     }
 
-    fn below(&self, to: &mut dyn Write, front: &str, inputs: &[Origin<'_>]) -> io::Result<()> {
+    fn below(&self, to: &mut dyn Write, front: &str, origin: &Origin<'_>) -> io::Result<()> {
+        let inputs = &origin.inputs;
         if Self::plain(inputs) {
             return Ok(());
         }
-        for (at, input) in inputs.iter().take(self.most).enumerate() {
-            let last = at + 1 == inputs.len();
+        for (at, input) in inputs.iter().enumerate() {
+            let last = at + 1 == inputs.len() && origin.more == 0;
             let branch = if last { "└─ " } else { "├─ " };
             self.line(to, &format!("{front}{branch}"), input, None)?;
             let deeper = if last { "   " } else { "│  " };
-            self.below(to, &format!("{front}{deeper}"), &input.inputs)?;
+            self.below(to, &format!("{front}{deeper}"), input)?;
         }
-        rest(to, &format!("{front}└─ "), inputs.len(), self.most)
+        rest(to, &format!("{front}└─ "), inputs.len() + origin.more, inputs.len())
     }
 }
 
