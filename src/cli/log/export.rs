@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// The file to write [default: stdout]; entries of a compilation database are added to what it holds
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// html, sarif: what the build printed, if that was kept (`crosswheel run -- make 2>&1 | tee FILE`): its warnings
+    /// html, sarif: what the build printed, if that was kept (`crosswheel run … -- make 2>&1 | tee FILE`): its warnings
     /// are told with the calls that gave them [default: the backend.log beside the record]
     #[arg(long, value_name = "FILE")]
     printed: Option<PathBuf>,
