@@ -79,7 +79,7 @@ fn small() -> String {
             &json!({}),
         )
         .call("02", &json!({"probe": "conftest", "in": ["conftest.c"]}), &json!({"exit": 1}))
-        .call("03", &plain(json!(["cc", "a.o"]), json!({"kind": "link", "in": ["a.o"], "out": ["x.so"]})), &json!({}))
+        .call("03", &plain(json!(["cc", "a.o"]), json!({"kind": "link", "in": ["t/a.o", "b.o", "c.o", "d.o", "e.o"], "out": ["x.so"]})), &json!({}))
         .begin("04", &plain(json!(["cc", "--version"]), json!({"kind": "query", "in": [], "out": []})))
         .call("05", &json!({}), &json!({"exit": 1}))
         .call("06", &json!({}), &json!({"retry": {"exit": 0, "demoted": [demoted]}}))

@@ -51,6 +51,10 @@ def small(window):
         same(ids(window), wanted)
         window.run("reset()")
 
+    # Of many inputs one is named, so that what is made of them has room; what has no files shows its arguments.
+    same(window.texts("[data-id='03'] .what"), ["cc a.o +4 → x.so"])
+    same(window.texts("[data-id='04'] .what"), ["cc --version"])
+
     # A call: what was changed, by which rule, and why.
     window.click("[data-id='01']")
     same(window.texts(".args .gone"), ["-march=native\nmarch-native"])

@@ -152,10 +152,19 @@ function drawHead() {
   $("list").className = state.tab;
 }
 
+// Where there is little room the name of a source says more than its folder, and what is made more than all that went in:
+// one of these and the number of the others. What made nothing is told by its arguments.
+function inputText(call) {
+  const inputs = call[OUT] && !call[IN].includes("'") ? call[IN].split(" ") : [call[IN]];
+  if (inputs[0].includes(" ")) return inputs[0];
+  const cut = inputs.length > 1 && /^\+(\d+)$/.exec(inputs.at(-1));
+  const others = cut ? inputs.length - 2 + Number(cut[1]) : inputs.length - 1;
+  return inputs[0].split("/").pop() + (others ? ` +${others}` : "");
+}
+
 function callRow(at) {
   const call = calls[at];
-  // Where there is little room the name of a source says more than its folder.
-  const input = call[IN].includes(" ") ? call[IN] : call[IN].split("/").pop();
+  const input = inputText(call);
   const whole = call[TOOL] + (call[IN] && ": " + call[IN]) + (call[OUT] && " → " + call[OUT]);
   const what = node("span", { class: "what", title: whole }, node("em", {}, call[TOOL] + " "), input);
   if (call[OUT]) what.append(node("span", { class: "made" }, " → " + call[OUT]));
