@@ -1,29 +1,10 @@
 //! While a build's folder is there, the content of its files tells what names and times do not; what was found then is
 //! known later on, too.
 
-#[path = "build_support/mod.rs"]
 mod build_support;
 
-use std::path::Path;
-use std::process::Command;
-
+use build_support::script::{ahead, by};
 use build_support::{Home, WHEEL};
-
-/// Builds members by these commands, from `ext.c` and `more.c`.
-fn by(commands: &str, members: &[&str]) -> String {
-    let members: Vec<String> =
-        members.iter().map(|member| format!("'tiny/{member}': open('{member}', 'rb').read()")).collect();
-    let members = members.join(", ");
-    format!(
-        "import subprocess\ndef build():\n    subprocess.check_call({commands:?}, shell=True)\n    return {{{members}}}\n"
-    )
-}
-
-/// Runs a command of the system's own in a package, as its authors would ahead of a build.
-fn ahead(folder: &Path, script: &str) {
-    let status = Command::new("sh").args(["-ec", script]).current_dir(folder).status().expect("sh starts");
-    assert!(status.success(), "{script}");
-}
 
 /// A build of such a package for a family with a level, and its wheel.
 struct Built {

@@ -1,29 +1,10 @@
 //! What is in a wheel is traced back to its compiles: the ways round the shim are found, and what real build
 //! systems do to objects on their way is not taken for one.
 
-#[path = "build_support/mod.rs"]
 mod build_support;
 
-use std::path::Path;
-use std::process::Command;
-
+use build_support::script::{ahead, by};
 use build_support::{Home, WHEEL};
-
-/// Builds `ext.so`, and other members, by these commands.
-fn by(commands: &str, members: &[&str]) -> String {
-    let members: Vec<String> =
-        members.iter().map(|member| format!("'tiny/{member}': open('{member}', 'rb').read()")).collect();
-    let members = members.join(", ");
-    format!(
-        "import subprocess\ndef build():\n    subprocess.check_call({commands:?}, shell=True)\n    return {{{members}}}\n"
-    )
-}
-
-/// Runs a command of the system's own in a package, as its authors would ahead of a build.
-fn ahead(folder: &Path, script: &str) {
-    let status = Command::new("sh").args(["-ec", script]).current_dir(folder).status().expect("sh starts");
-    assert!(status.success(), "{script}");
-}
 
 const MORE: &str = "int more(int x) { return 2 * x; }\n";
 

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod script;
 pub(crate) mod target;
 
 use std::fs;
