@@ -63,7 +63,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     // What most texts differ in is asked first: their end, and, since the usual pattern of a table is `**/NAME…`, whether
     // there is a `/NAME` at all.
-    if pattern.last().is_some_and(|last| !matches!(last, b'*' | b'?') && text.last() != Some(last)) {
+    if pattern.last().is_some_and(|last| !is_wild(*last) && text.last() != Some(last)) {
         return false;
     }
     if let Some(rest) = pattern.strip_prefix(b"**") {
